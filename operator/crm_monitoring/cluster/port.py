@@ -1,0 +1,82 @@
+"""What the rest of the program may ask of Kubernetes. `kube` talks to an API server, `fake` keeps objects in memory."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from crm_monitoring.manifest import Kind, Manifest, ObjectKey
+
+FIELD_MANAGER = "crm-monitoring-operator"
+"""The name under which every write of ours appears in managedFields."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a LIST: complete objects (apiVersion and kind filled in) and where to go on."""
+
+    items: tuple[Manifest, ...]
+    resource_version: str
+    continue_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEvent:
+    """One line of a WATCH. `ERROR` is raised as an exception, never yielded."""
+
+    type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
+    object: Manifest
+
+
+class Reader(Protocol):
+    """Reads. Each call has a time-out and raises only classes of `errors.ClusterError`."""
+
+    async def get(self, key: ObjectKey) -> Manifest | None:
+        """Return the live object by a quorum read, or None when it is absent."""
+
+    async def list(
+        self,
+        kind: Kind,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        limit: int = 500,
+        continue_token: str | None = None,
+    ) -> Page:
+        """Return one page. `namespace=None` means all. Raise DependencyMissing when the kind is not served."""
+
+    def watch(
+        self,
+        kind: Kind,
+        *,
+        resource_version: str,
+        namespace: str | None = None,
+        label_selector: str = "",
+    ) -> AsyncIterator[WatchEvent]:
+        """Yield events, bookmarks among them, until the stream ends or raises a ClusterError."""
+
+
+class Writer(Protocol):
+    """Writes. Each call checks leadership first and raises NotLeading, then as `Reader`."""
+
+    async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
+        """Server-side apply under FIELD_MANAGER and return the live object.
+
+        Raise Conflict when another manager owns a field and `force` is False. The caller has made sure that the
+        object is ours or absent: applying on a foreign object would add our ownerReference to it.
+        """
+
+    async def json_patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Manifest:
+        """Apply RFC 6902 operations. A failed `test` operation raises Conflict."""
+
+    async def patch_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> Manifest:
+        """Replace the given top-level keys of `.status` by a merge patch; raise Conflict when the uid differs."""
+
+    async def delete(self, key: ObjectKey, *, uid: str) -> None:
+        """Delete the object with exactly this uid; no error when it is absent. Raise Conflict on another uid."""
+
+    async def create(self, manifest: Mapping[str, Any]) -> Manifest:
+        """POST a new object (used for Events)."""
+
+
+class Cluster(Reader, Writer, Protocol):
+    """Reader and writer in one."""

@@ -1,0 +1,1 @@
+"""One pass over one key: compile, compare, apply, prune, tell."""

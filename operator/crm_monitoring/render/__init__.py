@@ -1,0 +1,1 @@
+"""The compiler: a resource goes in, a bundle of manifests comes out. Pure and deterministic."""
