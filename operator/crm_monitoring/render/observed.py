@@ -1,0 +1,89 @@
+"""What the compiler must know of the cluster: the target workload, the Services that select it, the Alertmanagers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crm_monitoring.manifest import labels_of
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A named port of a container or of a Service."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One container of the pod template."""
+
+    name: str
+    ports: tuple[Port, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """The target: what its pods look like."""
+
+    kind: str
+    name: str
+    pod_labels: Mapping[str, str]
+    containers: tuple[Container, ...]
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> "Workload":
+        """Return the part of a Deployment or StatefulSet that the compiler uses."""
+        template = manifest["spec"]["template"]
+        containers = tuple(
+            Container(
+                container["name"],
+                tuple(Port(p.get("name", ""), p["containerPort"]) for p in container.get("ports") or ()),
+            )
+            for container in template["spec"].get("containers") or ()
+        )
+        return cls(manifest["kind"], manifest["metadata"]["name"], labels_of(template), containers)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A Service: what it selects and exposes."""
+
+    name: str
+    labels: Mapping[str, str]
+    selector: Mapping[str, str]
+    ports: tuple[Port, ...]
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> "Service":
+        """Return the part of a Service that the compiler uses."""
+        spec = manifest.get("spec") or {}
+        ports = tuple(Port(p.get("name", ""), p["port"]) for p in spec.get("ports") or ())
+        return cls(manifest["metadata"]["name"], labels_of(manifest), spec.get("selector") or {}, ports)
+
+    def selects(self, workload: Workload) -> bool:
+        """Return whether the Service sends traffic to the workload's pods."""
+        return bool(self.selector) and self.selector.items() <= dict(workload.pod_labels).items()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A snapshot of what the compiler may look at, all of it in the namespace of the resource.
+
+    `complete` is False on the command line without `--context`: then the target is assumed to be as the resource
+    says, and the bundle carries a warning instead of a finding.
+    """
+
+    workload: Workload | None = None
+    services: tuple[Service, ...] = ()
+    complete: bool = True
+
+    @classmethod
+    def of(cls, workload: Mapping[str, Any] | None, services: Iterable[Mapping[str, Any]]) -> "Observed":
+        """Return the snapshot of live objects; Services that do not select the workload are left out."""
+        if workload is None:
+            return cls()
+        target = Workload.of(workload)
+        selecting = (service for service in map(Service.of, services) if service.selects(target))
+        return cls(target, tuple(sorted(selecting, key=lambda service: service.name)))
