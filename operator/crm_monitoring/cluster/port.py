@@ -1,13 +1,31 @@
 """What the rest of the program may ask of Kubernetes. `kube` talks to an API server, `fake` keeps objects in memory."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from crm_monitoring.errors import Conflict, Unavailable
 from crm_monitoring.manifest import Kind, Manifest, ObjectKey
 
 FIELD_MANAGER = "crm-monitoring-operator"
 """The name under which every write of ours appears in managedFields."""
+
+
+class Expired(Unavailable):
+    """A resourceVersion or a continue token is too old: list again from the start."""
+
+    reason = "Expired"
+
+
+class FieldConflict(Conflict):
+    """Other managers own fields that an apply without force would set."""
+
+    reason = "FieldConflict"
+
+    def __init__(self, message: str, owners: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.owners = dict(owners)
+        """Path of each field (as in managedFields, with a leading dot) to the name of its manager."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +39,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class WatchEvent:
-    """One line of a WATCH. `ERROR` is raised as an exception, never yielded."""
+    """One line of a WATCH. `ERROR` is raised as an exception, never yielded. A bookmark carries a version only."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
     object: Manifest
@@ -42,7 +60,10 @@ class Reader(Protocol):
         limit: int = 500,
         continue_token: str | None = None,
     ) -> Page:
-        """Return one page. `namespace=None` means all. Raise DependencyMissing when the kind is not served."""
+        """Return one page of a consistent list. `namespace=None` means all.
+
+        Raise DependencyMissing when the kind is not served, and Expired when the continue token is too old.
+        """
 
     def watch(
         self,
@@ -51,8 +72,11 @@ class Reader(Protocol):
         resource_version: str,
         namespace: str | None = None,
         label_selector: str = "",
-    ) -> AsyncIterator[WatchEvent]:
-        """Yield events, bookmarks among them, until the stream ends or raises a ClusterError."""
+    ) -> AsyncGenerator[WatchEvent, None]:
+        """Yield events, bookmarks among them, until the stream ends or raises a ClusterError.
+
+        Leave it early only inside `contextlib.aclosing`, so that the connection is given back at once.
+        """
 
 
 class Writer(Protocol):
@@ -61,21 +85,27 @@ class Writer(Protocol):
     async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
         """Server-side apply under FIELD_MANAGER and return the live object.
 
-        Raise Conflict when another manager owns a field and `force` is False. The caller has made sure that the
+        Raise FieldConflict when another manager owns a field and `force` is False. The caller has made sure that the
         object is ours or absent: applying on a foreign object would add our ownerReference to it.
         """
 
     async def json_patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Manifest:
-        """Apply RFC 6902 operations. A failed `test` operation raises Conflict."""
+        """Apply RFC 6902 operations and return the live object.
+
+        Raise Conflict when a `test` fails, a path does not exist, or the object is absent.
+        """
 
     async def patch_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> Manifest:
-        """Replace the given top-level keys of `.status` by a merge patch; raise Conflict when the uid differs."""
+        """Write the given top-level keys of `.status` by a merge patch and return the live object.
+
+        Lists are replaced, maps are merged, None removes. Raise Conflict when the object is absent or has another uid.
+        """
 
     async def delete(self, key: ObjectKey, *, uid: str) -> None:
         """Delete the object with exactly this uid; no error when it is absent. Raise Conflict on another uid."""
 
     async def create(self, manifest: Mapping[str, Any]) -> Manifest:
-        """POST a new object (used for Events)."""
+        """POST a new object and return it (Events, Leases). Raise Conflict when the name is taken."""
 
 
 class Cluster(Reader, Writer, Protocol):

@@ -1,0 +1,211 @@
+"""What is known of one kind: live objects by key, by owner and by namespace, never older than already seen."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from crm_monitoring.manifest import Kind, Manifest, ObjectKey, owner_uids
+
+Subscriber = Callable[[ObjectKey, Manifest | None, Manifest | None], None]
+"""Called with (key, what was known or None, what is known now or None) after each change, synchronously."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    manifest: Manifest
+    version: int | None
+    owners: frozenset[str]
+
+
+class Store:
+    """The objects of one kind within the scope of one reflector.
+
+    A reflector fills it by `replacing`, `observe`, `forget`, `advance` and `unserve`. Everybody else reads it, and may
+    `put` the answer of an own write so that it need not wait for its echo. Objects in it are shared: do not change
+    them. Versions are compared as integers; where one is not an integer, the newcomer wins.
+
+    `transform` is applied to each object at the border, to drop what need not be kept. It must keep the name,
+    namespace, uid, resourceVersion and ownerReferences. Not thread-safe: one event loop owns a store.
+    """
+
+    def __init__(self, kind: Kind, *, transform: Callable[[Manifest], Manifest] | None = None) -> None:
+        self.kind = kind
+        self.served = False
+        """Whether the API server serves the kind, as far as known."""
+        self.synced = False
+        """Whether the content is known: a full list was taken, or the kind is known not to be served."""
+        self._transform = transform
+        self._entries: dict[ObjectKey, _Entry] = {}
+        self._owned: dict[str, set[ObjectKey]] = {}
+        self._namespaces: dict[str, set[ObjectKey]] = {}
+        self._subscribers: list[Subscriber] = []
+        self._complete_to: int | None = None
+
+    def get(self, key: ObjectKey) -> Manifest | None:
+        """Return the object, or None when it is absent as far as known."""
+        entry = self._entries.get(key)
+        return entry.manifest if entry else None
+
+    def by_owner(self, uid: str) -> tuple[Manifest, ...]:
+        """Return the objects with an ownerReference to this uid, ordered by key."""
+        return self._those(self._owned.get(uid, ()))
+
+    def in_namespace(self, namespace: str) -> tuple[Manifest, ...]:
+        """Return the objects in a namespace, ordered by key."""
+        return self._those(self._namespaces.get(namespace, ()))
+
+    def __iter__(self) -> Iterator[Manifest]:
+        return iter([entry.manifest for entry in self._entries.values()])
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: ObjectKey) -> bool:
+        return key in self._entries
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Call `subscriber` after each change from now on; return what ends the subscription."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    def put(self, manifest: Manifest) -> None:
+        """Take the answer of an own write, unless something newer is known: an update, or that it is gone again."""
+        key, entry = self._admit(manifest)
+        gone_since = (
+            key not in self._entries
+            and entry.version is not None
+            and self._complete_to is not None
+            and entry.version <= self._complete_to
+        )
+        if not gone_since:
+            self._offer(key, entry)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Forget an object after an own delete."""
+        self._set(key, None)
+
+    def observe(self, manifest: Manifest) -> None:
+        """Take an ADDED or MODIFIED event."""
+        key, entry = self._admit(manifest)
+        self._offer(key, entry)
+        self._complete(entry.version)
+
+    def forget(self, manifest: Manifest) -> None:
+        """Take a DELETED event, whose object carries the version of the deletion."""
+        key, version = self._key(manifest), _version(manifest)
+        entry = self._entries.get(key)
+        if entry and not _newer(entry.version, version):
+            self._set(key, None)
+        self._complete(version)
+
+    def advance(self, resource_version: str) -> None:
+        """Take a bookmark: everything up to this version has been seen."""
+        self._complete(_integer(resource_version))
+
+    def replacing(self) -> "Replacement":
+        """Begin to take a full list, page by page. Nothing changes before its `commit`."""
+        return Replacement(self)
+
+    def replace(self, manifests: Iterable[Manifest], resource_version: str) -> None:
+        """Take a full list as of `resource_version` at once."""
+        replacement = self.replacing()
+        replacement.add(manifests)
+        replacement.commit(resource_version)
+
+    def unserve(self) -> None:
+        """Take note that the kind is not served: there are no such objects."""
+        self.served, self.synced, self._complete_to = False, True, None
+        for key in list(self._entries):
+            self._set(key, None)
+
+    def _commit(self, listed: dict[ObjectKey, _Entry], version: int | None) -> None:
+        self.served = self.synced = True
+        went_back = version is not None and _newer(self._complete_to, version)  # a restored backup
+        self._complete_to = version
+        for key, entry in list(self._entries.items()):
+            if key not in listed and (went_back or not _newer(entry.version, version)):
+                self._set(key, None)
+        for key, entry in listed.items():
+            known = self._entries.get(key)
+            if known is None or went_back or not _newer(known.version, version):
+                self._set(key, entry)
+
+    def _offer(self, key: ObjectKey, entry: _Entry) -> None:
+        known = self._entries.get(key)
+        if known is None or not _newer(known.version, entry.version):
+            self._set(key, entry)
+
+    def _set(self, key: ObjectKey, entry: _Entry | None) -> None:
+        known = self._entries.get(key)
+        if known is None and entry is None:
+            return
+        if known and entry and known.version == entry.version and known.version is not None:
+            return
+        if known:
+            del self._entries[key]
+            _discard(self._namespaces, key.namespace, key)
+            for uid in known.owners:
+                _discard(self._owned, uid, key)
+        if entry:
+            self._entries[key] = entry
+            self._namespaces.setdefault(key.namespace, set()).add(key)
+            for uid in entry.owners:
+                self._owned.setdefault(uid, set()).add(key)
+        before, after = (known.manifest if known else None), (entry.manifest if entry else None)
+        for subscriber in tuple(self._subscribers):
+            subscriber(key, before, after)
+
+    def _complete(self, version: int | None) -> None:
+        if version is not None and not _newer(self._complete_to, version):
+            self._complete_to = version
+
+    def _admit(self, manifest: Manifest) -> tuple[ObjectKey, _Entry]:
+        key, version = self._key(manifest), _version(manifest)
+        kept = self._transform(manifest) if self._transform else manifest
+        return key, _Entry(kept, version, owner_uids(manifest))
+
+    def _key(self, manifest: Manifest) -> ObjectKey:
+        metadata = manifest["metadata"]
+        return ObjectKey(self.kind, metadata.get("namespace", ""), metadata["name"])
+
+    def _those(self, keys: Iterable[ObjectKey]) -> tuple[Manifest, ...]:
+        return tuple(self._entries[key].manifest for key in sorted(keys))
+
+
+class Replacement:
+    """A full list on its way into a store. Objects pass the store's `transform` as they come, to bound memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._listed: dict[ObjectKey, _Entry] = {}
+
+    def add(self, manifests: Iterable[Manifest]) -> None:
+        """Take one page."""
+        self._listed.update(map(self._store._admit, manifests))
+
+    def commit(self, resource_version: str) -> int:
+        """Make the store hold what was listed as of this version; return how many objects that is.
+
+        What vanished is reported to subscribers as removed. An object that was `put` after the list was taken stays.
+        """
+        self._store._commit(self._listed, _integer(resource_version))
+        return len(self._listed)
+
+
+def _version(manifest: Manifest) -> int | None:
+    return _integer(manifest["metadata"].get("resourceVersion", ""))
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _newer(known: int | None, other: int | None) -> bool:
+    return known is not None and other is not None and known > other
+
+
+def _discard(index: dict[str, set[ObjectKey]], value: str, key: ObjectKey) -> None:
+    keys = index.get(value)
+    if keys:
+        keys.discard(key)
+        if not keys:
+            del index[value]
