@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from testbed import audit, binaries, kubeconfig, servers
+from testbed import audit, binaries, crds, kubeconfig, servers
 from testbed.apiclient import Answer, ApiClient
 from testbed.audit import AuditEvent
 from testbed.errors import CommandFailed, StartFailed
@@ -175,8 +175,9 @@ class ControlPlane:
     def install_crds(self, paths: Sequence[Path], *, within: float = 30.0) -> None:
         """Apply CRD files server-side and wait until each kind is served."""
         files = [part for path in paths for part in ("-f", path)]
-        self.kubectl("apply", "--server-side", "--force-conflicts", *files)
-        self.kubectl("wait", "--for=condition=Established", f"--timeout={within:.0f}s", *files)
+        applied = self.kubectl("apply", "--server-side", "--force-conflicts", "-o", "name", *files).stdout
+        names = [line.partition("/")[2] for line in applied.splitlines()]
+        crds.wait_until_served(self.api, names, within=within)
 
     # --- audit ---
 
