@@ -181,6 +181,106 @@ STOCK = (
 )
 """Every stock alert, worst severity first within the product's own order."""
 
+CHANNEL_PARTIALLY_UNAVAILABLE = Alert(
+    "CRMChannelPartiallyUnavailable",
+    Severity.MEDIUM,
+    "some replicas, but not all, report a channel as unavailable",
+    for_="10m",
+)
+CHANNEL_FLAPPING = Alert(
+    "CRMChannelFlapping",
+    Severity.MEDIUM,
+    "the availability of a channel changed more often than the threshold within the window",
+    Unit.COUNT,
+    threshold="6",
+    window="30m",
+    for_="5m",
+)
+QUEUE_STUCK = Alert(
+    "CRMQueueStuck",
+    Severity.HIGH,
+    "communications wait during the whole window and none of any priority makes progress",
+    window="15m",
+    for_="5m",
+)
+TARGETS_MISSING = Alert(
+    "CRMTargetsMissing",
+    Severity.CRITICAL,
+    "Prometheus cannot scrape a single replica of the CRM, so that no other alert can fire",
+    for_="5m",
+)
+METRIC_MISSING = Alert(
+    "CRMMetricMissing",
+    Severity.MEDIUM,
+    "the CRM is scraped but never exported a metric that alerts depend on within the window",
+    window="24h",
+    for_="30m",
+)
+CONTRACT_VIOLATION = Alert(
+    "CRMContractViolation",
+    Severity.MEDIUM,
+    "the CRM exports a metric in a way that makes alerts wrong: unit, buckets, values of labels",
+    for_="30m",
+)
+ERROR_BUDGET_BURN_FAST = Alert(
+    "CRMErrorBudgetBurnFast",
+    Severity.CRITICAL,
+    "an objective spends its error budget so fast that it would be gone within days",
+    for_="2m",
+    keep_firing_for="10m",
+    minimum_volume=20,
+    volume_of="events within the longer window",
+)
+ERROR_BUDGET_BURN_SLOW = Alert(
+    "CRMErrorBudgetBurnSlow",
+    Severity.MEDIUM,
+    "an objective spends its error budget faster than its window allows",
+    for_="15m",
+    keep_firing_for="10m",
+    minimum_volume=20,
+    volume_of="events within the longer window",
+)
+ERROR_BUDGET_EXHAUSTED = Alert(
+    "CRMErrorBudgetExhausted",
+    Severity.MEDIUM,
+    "the error budget of an objective is spent",
+    for_="15m",
+    keep_firing_for="10m",
+)
+
+ADDED = (
+    CHANNEL_PARTIALLY_UNAVAILABLE,
+    CHANNEL_FLAPPING,
+    QUEUE_STUCK,
+    TARGETS_MISSING,
+    METRIC_MISSING,
+    CONTRACT_VIOLATION,
+    ERROR_BUDGET_BURN_FAST,
+    ERROR_BUDGET_BURN_SLOW,
+    ERROR_BUDGET_EXHAUSTED,
+)
+"""Alerts that the product's monitoring document does not have."""
+
+ALL = (*STOCK, *ADDED)
+"""Every alert that a resource can change by an override."""
+
+WATCHDOG = "CRMWatchdog"
+"""The alert that always fires. It exists only with `notifications.watchdog`, and nothing about it can be changed."""
+
+WATCHDOG_SEVERITY = "none"
+"""Severity of the watchdog: one that no receiver takes."""
+
+CHANNEL_PARTIALLY_UNAVAILABLE = "CRMChannelPartiallyUnavailable"
+CHANNEL_FLAPPING = "CRMChannelFlapping"
+ERROR_BUDGET_BURN_FAST = "CRMErrorBudgetBurnFast"
+ERROR_BUDGET_BURN_SLOW = "CRMErrorBudgetBurnSlow"
+ERROR_BUDGET_EXHAUSTED = "CRMErrorBudgetExhausted"
+TARGETS_MISSING = "CRMTargetsMissing"
+METRIC_MISSING = "CRMMetricMissing"
+CONTRACT_VIOLATION = "CRMContractViolation"
+WATCHDOG = "CRMWatchdog"
+"""Names of alerts beyond the product's, which routing and inhibition must know."""
+
 
 class Channel(StrEnum):
     """Kinds of receiver."""

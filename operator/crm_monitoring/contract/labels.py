@@ -72,3 +72,11 @@ IDENTITY = (NAMESPACE, RESOURCE)
 SEVERITY = "severity"
 SEVERITIES = ("critical", "high", "medium", "low")
 """From worst to mildest."""
+
+ALERT_NAME = "alertname"
+CLUSTER = "cluster"
+"""Third part of an alert's identity where one Alertmanager serves several clusters."""
+SCOPE = "scope"
+"""Tells alerts of one name apart: `overall` or `channel`."""
+SLO = "slo"
+"""Name of the objective that an alert is about."""
