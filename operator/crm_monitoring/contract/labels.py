@@ -30,6 +30,10 @@ FAILED_STATUSES = ("failed", "bounced", "rejected", "undelivered", "expired")
 
 PENDING_STATUSES = ("queued", "sent")
 
+FINISHED_STATUSES = ("delivered", *FAILED_STATUSES)
+"""Values of `status` that count a finished communication exactly once. An opened e-mail was counted as delivered
+before, so `opened`, `clicked` and `read` would count it again and make failures look rarer than they are."""
+
 AUTHENTICATION_ERRORS = ("auth", "authentication", "unauthorized", "forbidden")
 """Values of `error_type` that mean: the provider refuses our credentials. The library writes `auth`."""
 

@@ -1,10 +1,11 @@
 """Names, labels and owner references of everything that is created."""
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
-from crm_monitoring.manifest import CRM_MONITORING, Kind, ObjectKey
+from crm_monitoring.manifest import CRM_MONITORING, Kind, Manifest, ObjectKey
 
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 MANAGED_BY = "crm-monitoring-operator"
@@ -32,6 +33,7 @@ class ChildMetadata(TypedDict):
     name: str
     namespace: str
     labels: dict[str, str]
+    annotations: NotRequired[dict[str, str]]
     ownerReferences: list[OwnerReference]
 
 
@@ -43,6 +45,12 @@ def child_name(resource: CRMMonitoring, purpose: str) -> str:
 def child_key(resource: CRMMonitoring, kind: Kind, purpose: str) -> ObjectKey:
     """Return the key of a child."""
     return ObjectKey(kind, resource.metadata.namespace, child_name(resource, purpose))
+
+
+def dashboard_uid(resource: CRMMonitoring, audience: str) -> str:
+    """Return the uid of the Grafana dashboard for an audience: stable, unique in a Grafana, at most 40 characters."""
+    identity = "/".join((resource.metadata.namespace, resource.metadata.name, audience))
+    return "crm-" + hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
 def owner_reference(name: str, uid: str, *, controller: bool = True) -> OwnerReference:
@@ -75,7 +83,8 @@ def child(
     purpose: str,
     content: Mapping[str, Any],
     extra_labels: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
     """Return a complete child object: apiVersion, kind, metadata and the given content (`spec` or `data`)."""
     metadata: ChildMetadata = {
         "name": child_name(resource, purpose),
@@ -83,4 +92,6 @@ def child(
         "labels": child_labels(resource, extra_labels),
         "ownerReferences": [owner_reference(resource.metadata.name, resource.metadata.uid)],
     }
+    if annotations:
+        metadata["annotations"] = dict(sorted(annotations.items()))
     return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata, **content}

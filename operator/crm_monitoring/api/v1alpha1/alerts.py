@@ -110,7 +110,7 @@ else:
         "Overrides",
         __base__=_Overrides,
         __doc__=_Overrides.__doc__,
-        **{alert.name: _field(alert) for alert in alerts.STOCK},
+        **{alert.name: _field(alert) for alert in alerts.ALL},
     )
 
 
