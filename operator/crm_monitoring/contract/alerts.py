@@ -270,17 +270,6 @@ WATCHDOG = "CRMWatchdog"
 WATCHDOG_SEVERITY = "none"
 """Severity of the watchdog: one that no receiver takes."""
 
-CHANNEL_PARTIALLY_UNAVAILABLE = "CRMChannelPartiallyUnavailable"
-CHANNEL_FLAPPING = "CRMChannelFlapping"
-ERROR_BUDGET_BURN_FAST = "CRMErrorBudgetBurnFast"
-ERROR_BUDGET_BURN_SLOW = "CRMErrorBudgetBurnSlow"
-ERROR_BUDGET_EXHAUSTED = "CRMErrorBudgetExhausted"
-TARGETS_MISSING = "CRMTargetsMissing"
-METRIC_MISSING = "CRMMetricMissing"
-CONTRACT_VIOLATION = "CRMContractViolation"
-WATCHDOG = "CRMWatchdog"
-"""Names of alerts beyond the product's, which routing and inhibition must know."""
-
 
 class Channel(StrEnum):
     """Kinds of receiver."""
