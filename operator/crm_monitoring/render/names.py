@@ -83,6 +83,7 @@ def child(
     purpose: str,
     content: Mapping[str, Any],
     extra_labels: Mapping[str, str] | None = None,
+    *,
     annotations: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Return a complete child object: apiVersion, kind, metadata and the given content (`spec` or `data`)."""

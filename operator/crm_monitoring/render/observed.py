@@ -1,7 +1,7 @@
 """What the compiler must know of the cluster: the target workload, the Services that select it, the Alertmanagers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from crm_monitoring.manifest import labels_of
@@ -31,6 +31,13 @@ class Workload:
     name: str
     pod_labels: Mapping[str, str]
     containers: tuple[Container, ...]
+    selector: Mapping[str, str] = field(default_factory=dict)
+    """The workload's matchLabels: unlike the labels of its pods they never change. Empty when it has other matchers."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Return the labels that tell the workload's pods from others, during a rollout too."""
+        return self.selector or self.pod_labels
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> "Workload":
@@ -43,7 +50,9 @@ class Workload:
             )
             for container in template["spec"].get("containers") or ()
         )
-        return cls(manifest["kind"], manifest["metadata"]["name"], labels_of(template), containers)
+        selector = manifest["spec"].get("selector") or {}
+        fixed = {} if selector.get("matchExpressions") else selector.get("matchLabels") or {}
+        return cls(manifest["kind"], manifest["metadata"]["name"], labels_of(template), containers, fixed)
 
 
 @dataclass(frozen=True, slots=True)
