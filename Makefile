@@ -1,0 +1,66 @@
+# Every target does its own set-up. `make help` lists them.
+
+VENV := .venv
+PYTHON ?= python3
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+PYTEST := $(PY) -m pytest -q
+JOBS ?= 2
+IMAGE ?= crm-monitoring-operator:dev
+
+export PYTHONPATH := tools
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools lint types unit integration test generate requirements demo stop-demo bench image clean
+
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with pinned packages
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV) (about a minute once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+tools: $(READY) ## Build the real components (kube-apiserver, Prometheus, ...) into the cache: 10 to 20 minutes once
+	@$(PY) -m testbed build
+
+lint: $(READY) ## Style, import layers
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(VENV)/bin/lint-imports
+
+types: $(READY) ## mypy --strict
+	@$(PY) -m mypy
+
+unit: $(READY) ## Fast tests, without the control plane
+	@$(PYTEST) -n $(JOBS) -m "not integration"
+
+integration: tools ## Tests on the real kube-apiserver and prometheus-operator
+	@$(PYTEST) -n $(JOBS) -m integration
+
+test: lint types tools ## Everything: lint, types, unit, golden and integration tests
+	@$(PYTEST) -n $(JOBS)
+
+generate: $(READY) ## Write crds/, docs/reference/ and the examples' rendered/
+	@$(PY) tools/generate.py
+
+requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt
+	@for name in build operator dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
+
+demo: $(READY) ## See it work on a real API server: make demo [KEEP=1] [CONTEXT=kind-x]
+	@$(PY) -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
+
+bench: tools ## Measure 200 resources on the real API server: time, requests, CPU
+	@$(PY) -m bench
+
+image: ## Build the container image: make image [IMAGE=name:tag]
+	docker build --tag $(IMAGE) --build-arg VERSION=$$($(PYTHON) -c 'import re; print(re.search("\"(.+)\"", open("operator/crm_monitoring/__init__.py").read().split("__version__")[1]).group(1))') .
+
+clean: ## Remove .venv and caches of this folder; built components stay in the cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
