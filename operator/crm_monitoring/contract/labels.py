@@ -28,9 +28,13 @@ DELIVERED_STATUSES = ("delivered", "opened", "clicked", "read")
 FAILED_STATUSES = ("failed", "bounced", "rejected", "undelivered", "expired")
 """Values of `status` that end a communication badly. Everything else is on its way and counts in neither."""
 
-PENDING_STATUSES = ("queued", "sent")
+QUEUED = "queued"
 
-FINISHED_STATUSES = ("delivered", *FAILED_STATUSES)
+PENDING_STATUSES = (QUEUED, "sent")
+
+DELIVERED = "delivered"
+
+FINISHED_STATUSES = (DELIVERED, *FAILED_STATUSES)
 """Values of `status` that count a finished communication exactly once. An opened e-mail was counted as delivered
 before, so `opened`, `clicked` and `read` would count it again and make failures look rarer than they are."""
 
