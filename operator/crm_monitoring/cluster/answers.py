@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from crm_monitoring.cluster.port import Expired, FieldConflict
+from crm_monitoring.cluster.port import Expired, FieldConflict, Silent
 from crm_monitoring.errors import (
     ClusterError,
     Conflict,
@@ -25,8 +25,8 @@ LONGEST_RETRY_AFTER_SECONDS = 60.0
 _MOST_FIELDS = 8
 _BUILT_IN_GROUPS = frozenset({"", "apps", "coordination.k8s.io", "events.k8s.io"})
 
-_FIELD = re.compile(r'[A-Za-z0-9_.\-\[\]="/:,(){}~ ]{1,200}')
-_SET_MEMBER = re.compile(r'\[="?[^\]]*\]')
+_FIELD = re.compile(r'[A-Za-z0-9_.\-\[\]="/:,(){}~* ]{1,200}')
+_SET_MEMBER = re.compile(r'\[="(?:[^"\\]|\\.)*"\]|\[=[^\]]*\]')
 _MANAGER = re.compile(r'conflict with "([A-Za-z0-9._/:@ -]{1,128})"(?: |$)')
 _UNKNOWN_FIELD = re.compile(r'unknown field "([A-Za-z0-9_.\[\]-]{1,200})"')
 _UNDECLARED_FIELD = re.compile(r"(\.[A-Za-z0-9_.\[\]-]{1,200}): field not declared in schema")
@@ -114,7 +114,7 @@ def unreachable(call: Call) -> Unavailable:
 def silent(call: Call, seconds: float | None) -> Unavailable:
     """Return the error for an answer that did not come in time, or for a stream (None) that fell silent."""
     if seconds is None:
-        return Unavailable(f"{call}: the stream fell silent")
+        return Silent(f"{call}: the stream fell silent")
     return Unavailable(f"{call}: the API server did not answer within {seconds:g} s")
 
 
@@ -137,6 +137,8 @@ def _refusal(code: int, status: Mapping[str, Any], details: Mapping[str, Any], c
     undeclared = _undeclared(status)
     if undeclared:
         return Refused(f"{call}: {undeclared}")
+    if any((field, reason) == ("[]", "FieldValueTooLong") for field, reason, _ in causes):
+        return Refused(f"{call}: the object is too large")
     fields = [f"{field} ({reason})" if reason else field for field, reason, _ in causes if field]
     if fields:
         return Refused(f"{call}: the API server refuses {_few(fields)}")

@@ -93,11 +93,11 @@ def conflicts(live: Manifest, wanted: Mapping[Path, Any], manager: str) -> dict[
     """Return the fields that another manager owns with another value, and that manager."""
     present = leaves(live)
     found: dict[Path, str] = {}
-    for (other, operation), theirs in owners(live).items():
-        if (other, operation) != (manager, "Apply"):
+    for who, theirs in owners(live).items():
+        if who != (manager, "Apply"):
             for path, value in wanted.items():
-                if present.get(path) != value and any(_touch(path, their) for their in theirs):
-                    found[path] = other
+                if present.get(path) != value and any(_clash(path, value, their, present) for their in theirs):
+                    found[path] = who[0]
     return found
 
 
@@ -105,10 +105,11 @@ def merge(live: Manifest, wanted: Mapping[Path, Any], manager: str) -> None:
     """Set the wanted fields, and remove what the manager owned before, wants no longer and shares with nobody."""
     others = {path for who, theirs in owners(live).items() if who != (manager, "Apply") for path in theirs}
     for path in owned(live, manager):
-        if not any(_touch(path, other) for other in (*wanted, *others)):
+        if not any(other[: len(path)] == path for other in (*wanted, *others)):
             _remove(live, path)
     for path, value in wanted.items():
-        _set(live, path, value)
+        if value != {} or not _is_map(live, path):  # an empty map asks for a map, not for its emptiness
+            _set(live, path, value)
     own(live, (manager, "Apply"), set(wanted))
 
 
@@ -123,6 +124,22 @@ def _collect(path: Path, value: Any, found: dict[Path, Any]) -> None:
 def _touch(one: Path, other: Path) -> bool:
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]
+
+
+def _clash(path: Path, value: Any, their: Path, present: Mapping[Path, Any]) -> bool:
+    """Say whether setting `path` would change `their` field. Sharing a map is no clash."""
+    if not _touch(path, their):
+        return False
+    if len(their) < len(path):
+        return present.get(their) not in ({}, None)
+    return len(their) == len(path) or value != {}
+
+
+def _is_map(manifest: Manifest, path: Path) -> bool:
+    place: Any = manifest
+    for name in path:
+        place = place.get(name) if isinstance(place, dict) else None
+    return isinstance(place, dict)
 
 
 def _set(manifest: Manifest, path: Path, value: Any) -> None:

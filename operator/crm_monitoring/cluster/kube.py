@@ -54,8 +54,9 @@ class KubeCluster:
 
     `may_write` is asked right before each write leaves, after any wait for a free slot; the write raises NotLeading
     when it says no. At most `concurrency` requests are under way, watches not counted. A request fails after
-    `timeout_seconds`, and a stream after `idle_seconds` without a byte (the API server sends bookmarks about once
-    a minute). The server ends a watch after one to two times `watch_seconds`.
+    `timeout_seconds`, and a stream raises Silent after `idle_seconds` without a byte. The API server sends bookmarks
+    about once a minute, but none for a kind in which nothing has happened since it started. It ends a watch after one
+    to two times `watch_seconds`.
     """
 
     def __init__(

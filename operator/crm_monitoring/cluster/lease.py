@@ -2,7 +2,8 @@
 
 A leader stops at `renew_deadline` after it sent its last successful renewal; another replica takes over no sooner than
 `duration` after it saw the last change. Both measure with their own monotonic clock, so no two replicas lead at once
-as long as a write does not travel for longer than the difference. Wall-clock stamps in the Lease are for readers only.
+as long as a write does not travel for longer than the difference. Wall-clock stamps in the Lease are never
+compared; they only differ from one renewal to the next.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crm_monitoring.cluster.port import Cluster
@@ -84,6 +85,7 @@ class Elector:
         self._exchange = asyncio.Lock()
         self._seen: _Seen | None = None
         self._renewed_at: float | None = None
+        self._stamps = ("", "")
         self._over = False
 
     @property
@@ -224,8 +226,12 @@ class Elector:
         self._seen = _Seen(spec, lease["metadata"]["resourceVersion"], since)
 
     def _stamp(self) -> str:
-        """Return the present as MicroTime, for people who look at the Lease."""
-        return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        """Return the present as MicroTime. No two are alike, or a wall clock that stands still would hide renewals."""
+        stamp = self._now().astimezone(UTC)
+        while (text := stamp.strftime("%Y-%m-%dT%H:%M:%S.%fZ")) in self._stamps:
+            stamp += timedelta(microseconds=1)
+        self._stamps = (self._stamps[-1], text)
+        return text
 
 
 def _whole(value: Any) -> int:

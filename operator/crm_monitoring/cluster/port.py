@@ -17,6 +17,12 @@ class Expired(Unavailable):
     reason = "Expired"
 
 
+class Silent(Unavailable):
+    """A watch carried nothing for long. Nothing is lost: watch again from the last version."""
+
+    reason = "Silent"
+
+
 class FieldConflict(Conflict):
     """Other managers own fields that an apply without force would set."""
 

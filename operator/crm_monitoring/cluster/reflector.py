@@ -1,4 +1,9 @@
-"""Keeps a store equal to the cluster: list, watch, and list again after anything that was not expected."""
+"""Keeps a store equal to the cluster: list, watch, and list again after anything that was not expected.
+
+Two things are expected: a stream that ends in good order, and one that falls silent. Both are resumed from the last
+version, which loses nothing. Silence is no reason to list, because the API server sends no bookmarks for a kind in
+which nothing has happened since it started: a list every minute of each quiet kind would be the result.
+"""
 
 import asyncio
 import random
@@ -8,7 +13,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
-from crm_monitoring.cluster.port import Reader, WatchEvent
+from crm_monitoring.cluster.port import Reader, Silent, WatchEvent
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.errors import ClusterError, DependencyMissing, Unavailable
 from crm_monitoring.manifest import Kind
@@ -43,7 +48,7 @@ class Pace:
     poll_missing: float = 10.0
     """How often to look for a kind that is not served."""
     inactivity: float = 75.0
-    """How long a stream may carry no complete event and no bookmark."""
+    """How long a stream may carry no complete event and no bookmark before it is left and resumed."""
     relist: float = 600.0
     """How often to list again although nothing looks wrong, give or take a fifth: it heals lost events."""
     page: int = 500
@@ -150,7 +155,6 @@ class Reflector:
             namespace=self._namespace,
             label_selector=self._label_selector,
         )
-        stalled = False
         try:
             async with asyncio.timeout(self._pace.inactivity) as patience, aclosing(stream):
                 async for event in stream:
@@ -159,10 +163,8 @@ class Reflector:
                     if self._clock() >= relist_at:
                         break
                     patience.reschedule(loop.time() + self._pace.inactivity)
-        except TimeoutError:
-            stalled = True
-        if stalled:
-            raise Stalled(f"watch {self._store.kind.plural}: the stream fell silent")
+        except (TimeoutError, Silent):
+            return version
         return version
 
     def _take(self, event: WatchEvent) -> str:
@@ -192,12 +194,6 @@ class Reflector:
 
     def _back_off(self, failures: int, longest: float) -> float:
         return float(min(longest, self._pace.first_backoff * 2 ** min(failures, 20)) * self._rng.uniform(0.5, 1.0))
-
-
-class Stalled(Unavailable):
-    """A stream carried nothing for too long."""
-
-    reason = "Stalled"
 
 
 def _reason(error: Exception) -> str:
