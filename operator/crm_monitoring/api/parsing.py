@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from crm_monitoring.api.messages import problem_of
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.errors import InvalidSpec, Problem
 
@@ -17,10 +18,22 @@ def parse(body: Mapping[str, Any]) -> CRMMonitoring:
     """
     document = {"metadata": body.get("metadata", {}), "spec": body.get("spec", {})}
     try:
-        return CRMMonitoring.model_validate_json(orjson.dumps(document))
+        return CRMMonitoring.model_validate_json(_as_json(_without_nulls(document)))
     except ValidationError as error:
-        problems = [
-            Problem(".".join(map(str, detail["loc"])), detail["msg"])
-            for detail in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+        problems = [problem_of(detail) for detail in error.errors(include_url=False, include_input=False)]
     raise InvalidSpec(problems)
+
+
+def _as_json(document: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        pass  # its text quotes the value
+    raise InvalidSpec([Problem("", "cannot be written as JSON: numbers have at most 64 bits, text is valid UTF-8")])
+
+
+def _without_nulls(value: Any) -> Any:
+    """Return the value without fields that are null: an unfinished line of YAML counts as absent, as in the API server."""
+    if isinstance(value, Mapping):
+        return {name: _without_nulls(below) for name, below in value.items() if below is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list | tuple) else value

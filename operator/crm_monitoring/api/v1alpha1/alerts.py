@@ -1,17 +1,52 @@
 """`spec.alerts`: changes to the stock alerts, and alerts of the user's own."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, create_model
 
+from crm_monitoring.api.quantities import milliseconds
+from crm_monitoring.api.v1alpha1 import patterns, reserved
 from crm_monitoring.api.v1alpha1.base import Count, Duration, LabelName, Model, Name, Ratio, Text
-from crm_monitoring.contract import alerts
+from crm_monitoring.api.v1alpha1.rules import Rule, attribute, duration_within, ratio_within
+from crm_monitoring.contract import alerts, metrics
 from crm_monitoring.contract.alerts import Alert, Unit
 
 SeverityName = Literal["critical", "high", "medium", "low"]
 
 AlertLabels = Annotated[dict[LabelName, Annotated[str, Field(max_length=128)]], Field(max_length=20)]
 AlertAnnotations = Annotated[dict[LabelName, Text], Field(max_length=20)]
+
+RESERVED_PREFIX = "CRM"
+"""How the names of all stock alerts begin, those of later versions included."""
+
+SLOWEST_BOUND = max(metrics.DELIVERY_TIME.buckets)
+"""Largest bucket bound of the delivery time in seconds: a quantile is never above it."""
+
+
+def _label_rules(field: str) -> tuple[Rule, ...]:
+    """Return what holds for labels that are added to alerts."""
+    name = f"self.{field}"
+    banned = ", ".join(f"'{label}'" for label in reserved.ALERT_LABELS)
+
+    def labels(it: Any) -> Mapping[str, str]:
+        return getattr(it, attribute(field)) or {}
+
+    return (
+        Rule(
+            f"must not set {', '.join(reserved.ALERT_LABELS)}, nor names that begin with __; they have a meaning of their own",
+            lambda it: not any(label in reserved.ALERT_LABELS or label.startswith("__") for label in labels(it)),
+            cel=f"!has({name}) || {name}.all(label, !(label in [{banned}]) && !label.startsWith('__'))",
+            field=field,
+            reason="FieldValueForbidden",
+        ),
+        Rule(
+            "must be plain text; a template would change the identity of the alert each time it is evaluated",
+            lambda it: not any("{{" in value for value in labels(it).values()),
+            cel=f"!has({name}) || {name}.all(label, !{name}[label].contains('{{{{'))",
+            field=field,
+        ),
+    )
 
 
 class Override(Model):
@@ -39,23 +74,51 @@ class Override(Model):
     )
     labels: AlertLabels = Field(
         default_factory=dict,
-        description="Labels added to the alert. alertname, severity, namespace and crm_monitoring cannot be set here.",
+        description="Labels added to the alert, as plain text. alertname, severity, namespace, crm_monitoring and the labels "
+        "that tell an alert's instances apart cannot be set here.",
     )
     annotations: AlertAnnotations = Field(
-        default_factory=dict, description="Annotations added to the alert, or put in place of its own."
+        default_factory=dict,
+        description="Annotations added to the alert, or put in place of its own. They may contain {{ $value }}, "
+        "{{ $labels.name }} and {{ humanize $value }}.",
+    )
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        duration_within("window", "1m", "24h"),
+        duration_within("for", "0s", "24h"),
+        duration_within("keepFiringFor", "0s", "24h"),
+        *_label_rules("labels"),
     )
 
 
 class RatioOverride(Override):
     """Changes to an alert on a share."""
 
-    threshold: Ratio | None = Field(None, description="Threshold as a percentage, for example 95%.")
+    threshold: Ratio | None = Field(
+        None, description="Threshold as a percentage, for example 95%. Above 0% and below 100%."
+    )
+
+    rules: ClassVar = (*Override.rules, ratio_within("threshold", "0%", "100%", open_ends=True))
 
 
 class DurationOverride(Override):
     """Changes to an alert on a time."""
 
-    threshold: Duration | None = Field(None, description="Threshold as a time, for example 300s.")
+    threshold: Duration | None = Field(
+        None,
+        description=f"Threshold as a time, for example 300s. At most {SLOWEST_BOUND:.0f}s, the largest bucket bound.",
+    )
+
+    rules: ClassVar = (
+        *Override.rules,
+        Rule(
+            f"must be above 0s and below {SLOWEST_BOUND:.0f}s, the largest bucket bound: no quantile is above that",
+            lambda it: it.threshold is None or 0 < milliseconds(it.threshold) < SLOWEST_BOUND * 1_000,
+            cel="!has(self.threshold) || (duration(self.threshold) > duration('0s')"
+            f" && duration(self.threshold) < duration('{SLOWEST_BOUND:.0f}s'))",
+            field="threshold",
+        ),
+    )
 
 
 class CountOverride(Override):
@@ -83,6 +146,26 @@ def _described(alert: Alert) -> str:
     return f"Fires when {alert.condition}. Defaults: {', '.join(defaults)}."
 
 
+def _inapplicable(alert: Alert) -> tuple[Rule, ...]:
+    """Return the rules that a field is not set on an alert which has no use for it."""
+    rules = []
+    if alert.window is None:
+        rules.append(_unused(alert, "window", "this alert looks at the latest values, not at a window; remove it"))
+    if alert.minimum_volume is None:
+        rules.append(_unused(alert, "minimumVolume", "this alert needs no minimum volume; remove it"))
+    return tuple(rules)
+
+
+def _unused(alert: Alert, field: str, message: str) -> Rule:
+    return Rule(
+        message,
+        lambda it: getattr(it.of(alert.name), attribute(field), None) is None,
+        cel=f"!has(self.{alert.name}) || !has(self.{alert.name}.{field})",
+        field=f"{alert.name}.{field}",
+        reason="FieldValueForbidden",
+    )
+
+
 def _field(alert: Alert) -> Any:
     return (
         _OVERRIDES[alert.unit] | None,
@@ -92,6 +175,8 @@ def _field(alert: Alert) -> Any:
 
 class _Overrides(Model):
     """Changes to stock alerts, one property per alert."""
+
+    rules: ClassVar = tuple(rule for alert in alerts.STOCK for rule in _inapplicable(alert))
 
     def of(self, name: str) -> Override | None:
         """Return the changes to the stock alert with this name, or None when it keeps its defaults."""
@@ -118,22 +203,38 @@ class CustomAlert(Model):
     """An alert of your own. Its expression is confined to the series of this resource."""
 
     alert: str = Field(
-        pattern=r"^[A-Z][A-Za-z0-9]*$",
+        pattern=patterns.ALERT_NAME,
         min_length=3,
         max_length=80,
-        description="Name of the alert in CamelCase. It must not be the name of a stock alert.",
+        description="Name of the alert in CamelCase, unique within the resource. Names that begin with CRM are reserved.",
     )
     expr: str = Field(
         min_length=1,
         max_length=1024,
-        description="PromQL expression. Every selector is given this resource's namespace and crm_monitoring labels.",
+        description="PromQL expression that gives an instant vector. Every selector names a metric and is given this "
+        "resource's namespace and crm_monitoring labels. It looks back at most 1d.",
     )
-    for_: Duration = Field("5m", alias="for", description="How long the expression must hold before the alert fires.")
+    for_: Duration = Field(
+        "5m", alias="for", description="How long the expression must hold before the alert fires. From 0s to 24h."
+    )
     severity: SeverityName = Field("medium", description="Severity label of the alert; it decides who is notified.")
     summary: Annotated[str, Field(min_length=1, max_length=256)] = Field(
-        description="One sentence for the person who is paged."
+        description="One sentence for the person who is paged. It may contain {{ $value }}, {{ $labels.name }} and "
+        "{{ humanize $value }}."
     )
-    description: Text | None = Field(None, description="What it means and what to do.")
+    description: Text | None = Field(
+        None, description="What it means and what to do. The same templates as in summary are allowed."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            f"must not begin with {RESERVED_PREFIX}: those names belong to the stock alerts",
+            lambda it: not it.alert.startswith(RESERVED_PREFIX),
+            cel=f"!self.alert.startsWith('{RESERVED_PREFIX}')",
+            field="alert",
+        ),
+        duration_within("for", "0s", "24h"),
+    )
 
 
 class Alerts(Model):
@@ -145,8 +246,8 @@ class Alerts(Model):
     )
     extra_labels: AlertLabels = Field(
         default_factory=dict,
-        description="Labels added to every alert, for example team: crm. "
-        "alertname, severity, namespace and crm_monitoring cannot be set here.",
+        description="Labels added to every alert, as plain text, for example team: crm. alertname, severity, namespace, "
+        "crm_monitoring and the labels that tell an alert's instances apart cannot be set here.",
     )
     severity_map: dict[SeverityName, Name] = Field(
         default_factory=dict,
@@ -154,10 +255,24 @@ class Alerts(Model):
         description="Names under which severities are exported, for an Alertmanager shared with others, "
         "for example high: critical.",
     )
-    runbook_base_url: Annotated[str, Field(pattern=r"^https?://[^\s\"'<>{}\\]+$", max_length=512)] | None = Field(
+    runbook_base_url: Annotated[str, Field(pattern=patterns.RUNBOOKS, max_length=512)] | None = Field(
         None,
-        description="Address under which a page named after each alert explains it. Absent: the project's runbooks.",
+        description="Address, http or https, under which a page named after each alert explains it. "
+        "Absent: the project's runbooks.",
     )
     custom: tuple[CustomAlert, ...] = Field(
-        (), max_length=20, description="Alerts of your own; they live in a PrometheusRule of their own."
+        (),
+        max_length=20,
+        description="Alerts of your own; they live in a PrometheusRule of their own.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["alert"]},
+    )
+
+    rules: ClassVar = (
+        *_label_rules("extraLabels"),
+        Rule(
+            "must not map to none: common Alertmanager configurations drop that severity",
+            lambda it: "none" not in it.severity_map.values(),
+            cel="!has(self.severityMap) || self.severityMap.all(severity, self.severityMap[severity] != 'none')",
+            field="severityMap",
+        ),
     )

@@ -1,14 +1,21 @@
 """`spec.notifications`: who is told, and how."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crm_monitoring.api.quantities import milliseconds
+from crm_monitoring.api.v1alpha1 import patterns
 from crm_monitoring.api.v1alpha1.alerts import SeverityName
 from crm_monitoring.api.v1alpha1.base import Duration, LabelName, Model, Name, ObjectName, SecretKeyRef
+from crm_monitoring.api.v1alpha1.rules import Advice, Rule, duration_within
 from crm_monitoring.contract import labels
+from crm_monitoring.contract.alerts import SEVERITY_MATRIX, Channel, Severity
 
-EmailAddress = Annotated[str, Field(pattern=r"^[^@\s,<>\"{}]+@[^@\s,<>\"{}]+$", min_length=3, max_length=254)]
+EmailAddress = Annotated[
+    str,
+    Field(pattern=patterns.EMAIL_ADDRESS, min_length=3, max_length=254),
+]
 
 
 class PagerDuty(Model):
@@ -25,7 +32,7 @@ class Slack(Model):
     webhook_url_secret_ref: SecretKeyRef = Field(
         description="Secret key that holds the incoming webhook's https address."
     )
-    channel: Annotated[str, Field(pattern=r"^[#@][^\s{}\"]+$", max_length=80)] | None = Field(
+    channel: Annotated[str, Field(pattern=patterns.SLACK_CHANNEL, max_length=80)] | None = Field(
         None,
         description="Channel such as #crm-alerts. Webhooks of Slack apps post to their own channel and ignore it.",
     )
@@ -36,9 +43,9 @@ class Email(Model):
 
     to: tuple[EmailAddress, ...] = Field(min_length=1, max_length=20, description="Addresses that receive the mail.")
     from_: EmailAddress = Field(alias="from", description="Address that the mail comes from.")
-    smarthost: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?:[0-9]{1,5}$", max_length=260)
-    ] = Field(description="SMTP server as host:port, for example smtp.example.com:587.")
+    smarthost: Annotated[str, Field(pattern=patterns.SMARTHOST, max_length=260)] = Field(
+        description="SMTP server as host:port, for example smtp.example.com:587."
+    )
     auth_username: Annotated[str, Field(min_length=1, max_length=254)] | None = Field(
         None, description="User name for the SMTP server; needs authPasswordSecretRef."
     )
@@ -47,6 +54,29 @@ class Email(Model):
     )
     require_tls: bool = Field(
         True, description="Whether mail is sent only over TLS. Leave it true outside of test networks."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "must end with a port from 1 to 65535",
+            lambda it: 1 <= int(it.smarthost.rpartition(":")[2]) <= 65535,
+            cel="int(self.smarthost.split(':')[1]) >= 1 && int(self.smarthost.split(':')[1]) <= 65535",
+            field="smarthost",
+        ),
+        Rule(
+            "authUsername and authPasswordSecretRef must be set together",
+            lambda it: (it.auth_username is None) == (it.auth_password_secret_ref is None),
+            cel="has(self.authUsername) == has(self.authPasswordSecretRef)",
+            field="authPasswordSecretRef",
+            reason="FieldValueRequired",
+        ),
+    )
+    advice: ClassVar = (
+        Advice(
+            "with false, the SMTP password and the mails may cross the network unencrypted",
+            lambda it: it.require_tls or it.auth_password_secret_ref is None,
+            field="requireTls",
+        ),
     )
 
 
@@ -75,15 +105,41 @@ class Receiver(Model):
     webhook: Webhook | None = Field(None, description="Send to a webhook.")
     send_resolved: bool = Field(True, description="Whether the end of an alert is sent, too.")
 
+    rules: ClassVar = (
+        Rule(
+            "must hold exactly one of pagerduty, slack, email and webhook",
+            lambda it: sum(kind is not None for kind in (it.pagerduty, it.slack, it.email, it.webhook)) == 1,
+            cel="[has(self.pagerduty), has(self.slack), has(self.email), has(self.webhook)].exists_one(kind, kind)",
+        ),
+    )
+
+    @property
+    def channel(self) -> Channel:
+        """Return the kind of the receiver."""
+        return next(kind for kind in Channel if getattr(self, kind.value) is not None)
+
+    @property
+    def takes(self) -> tuple[Severity, ...]:
+        """Return the severities that the receiver gets: its own, or those of its kind; worst first."""
+        wanted = self.severities or SEVERITY_MATRIX[self.channel]
+        return tuple(severity for severity in Severity if severity in wanted)
+
 
 class TimeRange(Model):
     """A part of a day."""
 
-    start: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)] = Field(
-        description="Start as HH:MM."
-    )
-    end: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", max_length=5)] = Field(
+    start: Annotated[str, Field(pattern=patterns.TIME_OF_DAY, max_length=5)] = Field(description="Start as HH:MM.")
+    end: Annotated[str, Field(pattern=patterns.END_OF_TIME, max_length=5)] = Field(
         description="End as HH:MM, after start; 24:00 is the end of the day."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "must be after start; a night is two parts, such as 00:00 to 06:00 and 22:00 to 24:00",
+            lambda it: it.start < it.end,
+            cel="self.start < self.end",
+            field="end",
+        ),
     )
 
 
@@ -108,8 +164,17 @@ class MuteTiming(Model):
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
     times: tuple[TimeRange, ...] = Field((), max_length=8, description="Parts of the day. Absent: the whole day.")
-    location: Annotated[str, Field(pattern=r"^[A-Za-z]+(/[-+A-Za-z0-9_]+)*$", max_length=64)] = Field(
-        "UTC", description="Time zone such as Europe/Berlin."
+    location: Annotated[str, Field(pattern=patterns.TIME_ZONE, max_length=64)] = Field(
+        "UTC", description="Time zone of the IANA database, such as Europe/Berlin."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "must hold weekdays, times or both; without them it would mute for ever",
+            lambda it: bool(it.weekdays or it.times),
+            cel="(has(self.weekdays) && size(self.weekdays) > 0) || (has(self.times) && size(self.times) > 0)",
+            reason="FieldValueRequired",
+        ),
     )
 
 
@@ -117,6 +182,14 @@ class Watchdog(Model):
     """A dead man's switch: an alert that always fires and is sent to a service which misses it when monitoring is broken."""
 
     url_secret_ref: SecretKeyRef = Field(description="Secret key that holds the heartbeat address.")
+
+
+def _somebody_takes(severity: Severity) -> Advice:
+    return Advice(
+        f"no receiver takes {severity} alerts; they go to the first receiver",
+        lambda it: any(severity in receiver.takes for receiver in it.receivers),
+        field="receivers",
+    )
 
 
 class Notifications(Model):
@@ -161,4 +234,35 @@ class Notifications(Model):
     )
     watchdog: Watchdog | None = Field(
         None, description="Dead man's switch. Present: CRMWatchdog is sent to its address."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            "must contain namespace and crm_monitoring, or alerts of several resources end in one notification",
+            lambda it: set(labels.IDENTITY) <= set(it.group_by),
+            cel=" && ".join(f"'{label}' in self.groupBy" for label in labels.IDENTITY),
+            field="groupBy",
+        ),
+        duration_within("groupWait", "0s", "1h"),
+        duration_within("groupInterval", "10s", "24h"),
+        duration_within("repeatInterval", "5m", "168h"),
+        Rule(
+            "must be at least groupInterval",
+            lambda it: milliseconds(it.repeat_interval) >= milliseconds(it.group_interval),
+            cel="duration(self.repeatInterval) >= duration(self.groupInterval)",
+            field="repeatInterval",
+        ),
+    )
+    advice: ClassVar = (
+        Advice(
+            "below 30s, slow receivers are cut off before they have answered; 30s or more is better",
+            lambda it: milliseconds(it.group_interval) >= milliseconds("30s"),
+            field="groupInterval",
+        ),
+        Advice(
+            "is longer than Alertmanager remembers what it sent by default (120h), so reminders may come earlier",
+            lambda it: milliseconds(it.repeat_interval) <= milliseconds("120h"),
+            field="repeatInterval",
+        ),
+        *map(_somebody_takes, Severity),
     )

@@ -1,15 +1,20 @@
 """The resource: metadata and spec. Its status is written, never read, so it has no model here."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crm_monitoring.api.v1alpha1 import patterns, reserved
 from crm_monitoring.api.v1alpha1.alerts import Alerts
-from crm_monitoring.api.v1alpha1.base import LabelKey, LabelValue, Model
+from crm_monitoring.api.v1alpha1.base import LabelKey, LabelValue, Model, ObjectName
 from crm_monitoring.api.v1alpha1.notifications import Notifications
+from crm_monitoring.api.v1alpha1.rules import Advice, Rule
 from crm_monitoring.api.v1alpha1.slos import Slo
 from crm_monitoring.api.v1alpha1.target import Metrics, Target
 from crm_monitoring.api.v1alpha1.workload import Blackbox, Dashboards, Workload
+
+MAX_NAME_LENGTH = 40
+"""Longest name of a resource: names and labels of its children are built from it."""
 
 
 class Spec(Model):
@@ -21,7 +26,7 @@ class Spec(Model):
         "what would be done.",
     )
     target: Target = Field(description="The workload that runs the CRM, in the namespace of this resource.")
-    environment: Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$", max_length=63)] = Field(
+    environment: Annotated[str, Field(pattern=patterns.ENVIRONMENT, max_length=63)] = Field(
         "production",
         description="Environment, for example production or staging: a label of every alert and dashboard.",
     )
@@ -48,7 +53,38 @@ class Spec(Model):
         description="Probe and environment fields of the target's pods. THE ONLY BLOCK THAT CHANGES PODS, AND SO RESTARTS THEM.",
     )
     blackbox: Blackbox | None = Field(None, description="Check of the health endpoint from outside. Absent: none.")
-    dashboards: Dashboards = Field(default_factory=Dashboards, description="Grafana dashboards.")
+    dashboards: Dashboards = Field(
+        default_factory=Dashboards, description="Grafana dashboards. Absent: all of them, in the folder CRM."
+    )
+
+    rules: ClassVar = (
+        Rule(
+            f"must not set {', '.join(reserved.OBJECT_LABELS)} or anything under "
+            f"{', '.join(reserved.OBJECT_LABEL_PREFIXES)}: by those labels objects are found, and deleted, by their owner",
+            lambda it: not any(map(reserved.is_object_label, it.object_labels)),
+            cel=f"!has(self.objectLabels) || !self.objectLabels.exists(key, {reserved.is_object_label_in_cel('key')})",
+            field="objectLabels",
+            reason="FieldValueForbidden",
+        ),
+    )
+    advice: ClassVar = (
+        Advice(
+            "differs from spec.metrics.path, where Prometheus looks for the metrics",
+            lambda it: _env(it, "metrics_path") in {None, it.metrics.path},
+            field="workload.env.metricsPath",
+        ),
+        Advice(
+            "differs from spec.metrics.port, where Prometheus looks for the metrics",
+            lambda it: isinstance(it.metrics.port, str) or _env(it, "metrics_port") in {None, it.metrics.port},
+            field="workload.env.metricsPort",
+        ),
+    )
+
+
+def _env(spec: Spec, name: str) -> object:
+    """Return one variable of `spec.workload.env`, None when it is not set."""
+    workload = spec.workload
+    return getattr(workload.env, name, None) if workload else None
 
 
 class Metadata(BaseModel):
@@ -56,7 +92,7 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    name: str
+    name: ObjectName = Field(description=f"Name of the resource, at most {MAX_NAME_LENGTH} characters.")
     namespace: str = "default"
     uid: str = ""
     generation: int = 0
@@ -69,3 +105,13 @@ class CRMMonitoring(BaseModel):
 
     metadata: Metadata
     spec: Spec
+
+    rules: ClassVar = (
+        Rule(
+            f"must be at most {MAX_NAME_LENGTH} characters: the names of all created objects are built from it",
+            lambda it: len(it.metadata.name) <= MAX_NAME_LENGTH,
+            cel=f"size(self.metadata.name) <= {MAX_NAME_LENGTH}",
+            field="metadata.name",
+        ),
+    )
+    advice: ClassVar = ()

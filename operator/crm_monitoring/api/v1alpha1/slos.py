@@ -1,10 +1,19 @@
 """`spec.slos`: service level objectives."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from crm_monitoring.api.quantities import milliseconds, prometheus_duration
 from crm_monitoring.api.v1alpha1.base import Duration, Model, Name, Ratio
+from crm_monitoring.api.v1alpha1.rules import Rule, ratio_within
+from crm_monitoring.contract import metrics
+
+BUCKET_BOUNDS = tuple(round(bound * 1_000) for bound in metrics.DELIVERY_TIME.buckets)
+"""Bucket bounds of the delivery time in milliseconds: only there the share of fast deliveries is known exactly."""
+
+_BOUNDS_IN_WORDS = ", ".join(prometheus_duration(f"{bound}ms") for bound in BUCKET_BOUNDS)
+_BOUNDS_IN_CEL = ", ".join(f"duration('{bound}ms')" for bound in BUCKET_BOUNDS)
 
 
 class Slo(Model):
@@ -25,3 +34,19 @@ class Slo(Model):
     )
     objective: Ratio = Field(description="Share that must be good, for example 99%. From 50% to 99.99%.")
     window: Literal["7d", "14d", "28d", "30d"] = Field("30d", description="Time over which the objective must hold.")
+
+    rules: ClassVar = (
+        ratio_within("objective", "50%", "99.99%"),
+        Rule(
+            "must be set with sli: DeliveryTime and only then",
+            lambda it: (it.sli == "DeliveryTime") == (it.threshold is not None),
+            cel="(self.sli == 'DeliveryTime') == has(self.threshold)",
+            field="threshold",
+        ),
+        Rule(
+            f"must be a bucket bound of {metrics.DELIVERY_TIME.name}: {_BOUNDS_IN_WORDS}",
+            lambda it: it.threshold is None or milliseconds(it.threshold) in BUCKET_BOUNDS,
+            cel=f"!has(self.threshold) || duration(self.threshold) in [{_BOUNDS_IN_CEL}]",
+            field="threshold",
+        ),
+    )

@@ -1,10 +1,13 @@
 """`spec.target` and `spec.metrics`: what is monitored and how it is scraped."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from crm_monitoring.api.quantities import milliseconds
+from crm_monitoring.api.v1alpha1 import patterns
 from crm_monitoring.api.v1alpha1.base import Duration, Model, Name, ObjectName, Port, SecretKeyRef, UrlPath
+from crm_monitoring.api.v1alpha1.rules import Rule, duration_within
 from crm_monitoring.contract import health
 
 
@@ -69,6 +72,30 @@ class Metrics(Model):
         None,
         min_length=1,
         max_length=253,
-        pattern=r"^[-A-Za-z0-9._/]+$",
-        description="Value of the label job of series that something else scrapes; only with monitor: None.",
+        pattern=patterns.JOB,
+        description="Value of the label job of series that something else scrapes; only and always with monitor: None.",
+    )
+
+    rules: ClassVar = (
+        duration_within("interval", "1s", "5m"),
+        duration_within("scrapeTimeout", "100ms", "5m"),
+        Rule(
+            "must be at most interval; set both when interval is below 10s",
+            lambda it: milliseconds(it.scrape_timeout) <= milliseconds(it.interval),
+            cel="duration(self.scrapeTimeout) <= duration(self.interval)",
+            field="scrapeTimeout",
+        ),
+        Rule(
+            "must be set with monitor: None and only then: it names the job whose series the rules use",
+            lambda it: (it.monitor == "None") == (it.existing_job is not None),
+            cel="(self.monitor == 'None') == has(self.existingJob)",
+            field="existingJob",
+        ),
+        Rule(
+            "needs scheme: https",
+            lambda it: it.tls is None or it.scheme == "https",
+            cel="!has(self.tls) || self.scheme == 'https'",
+            field="tls",
+            reason="FieldValueForbidden",
+        ),
     )

@@ -1,10 +1,13 @@
 """`spec.workload`, `spec.blackbox` and `spec.dashboards`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from crm_monitoring.api.quantities import milliseconds
+from crm_monitoring.api.v1alpha1 import patterns
 from crm_monitoring.api.v1alpha1.base import Duration, Model, Port, UrlPath
+from crm_monitoring.api.v1alpha1.rules import Advice, Rule, duration_within
 from crm_monitoring.contract import health
 
 
@@ -22,6 +25,15 @@ class Probe(Model):
     )
     failure_threshold: int = Field(3, ge=2, le=120, description="Failures in a row after which the kubelet acts.")
 
+    rules: ClassVar = (
+        Rule(
+            "must be at most periodSeconds",
+            lambda it: it.timeout_seconds <= it.period_seconds,
+            cel="self.timeoutSeconds <= self.periodSeconds",
+            field="timeoutSeconds",
+        ),
+    )
+
 
 class ReadinessProbe(Probe):
     """Decides whether the pod receives traffic."""
@@ -36,6 +48,14 @@ class LivenessProbe(Probe):
         health.LIVENESS_PATH,
         description="Path that answers 200 while the process works. It must not test dependencies: "
         "an outage of the database would restart every pod.",
+    )
+
+    advice: ClassVar = (
+        Advice(
+            f"tests dependencies, so an outage of one restarts every pod; {health.LIVENESS_PATH} does not",
+            lambda it: it.path not in {health.HEALTH_PATH, health.READINESS_PATH},
+            field="path",
+        ),
     )
 
 
@@ -66,6 +86,15 @@ class Probes(Model):
         None, description="Startup probe: holds the others back until the container has started."
     )
 
+    rules: ClassVar = (
+        Rule(
+            "must hold at least one of readiness, liveness and startup",
+            lambda it: any((it.readiness, it.liveness, it.startup)),
+            cel="has(self.readiness) || has(self.liveness) || has(self.startup)",
+            reason="FieldValueRequired",
+        ),
+    )
+
 
 class Environment(Model):
     """Environment variables of the container. Fields that are absent are not set."""
@@ -74,15 +103,35 @@ class Environment(Model):
         None, description="Sets CRM_LOG_LEVEL: the lowest level that is logged."
     )
     json_logging: bool | None = Field(None, description="Sets CRM_ENABLE_JSON_LOGGING: one JSON object a line.")
-    log_file: Annotated[str, Field(pattern=r"^/[-A-Za-z0-9._/]+$", max_length=256)] | None = Field(
+    log_file: Annotated[str, Field(pattern=patterns.FILE_PATH, max_length=256)] | None = Field(
         None, description="Sets CRM_LOG_FILE: a file that receives the log, too. The path must be writable."
     )
     health_check_interval: Duration | None = Field(
         None,
-        description="Sets CRM_HEALTH_CHECK_INTERVAL: time between two checks of the dependencies. From 1s to 1h.",
+        description="Sets CRM_HEALTH_CHECK_INTERVAL: time between two checks of the dependencies. From 1s to 1h, in whole "
+        "seconds.",
     )
-    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(None, description="Sets CRM_METRICS_PORT.")
-    metrics_path: UrlPath | None = Field(None, description="Sets CRM_METRICS_PATH.")
+    metrics_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="Sets CRM_METRICS_PORT: the port of the metrics endpoint."
+    )
+    metrics_path: UrlPath | None = Field(None, description="Sets CRM_METRICS_PATH: the path of the metrics endpoint.")
+
+    rules: ClassVar = (
+        Rule(
+            "must set at least one variable: logLevel, jsonLogging, logFile, healthCheckInterval, metricsPort or metricsPath",
+            lambda it: any(value is not None for _, value in it),
+            cel="has(self.logLevel) || has(self.jsonLogging) || has(self.logFile) || has(self.healthCheckInterval)"
+            " || has(self.metricsPort) || has(self.metricsPath)",
+            reason="FieldValueRequired",
+        ),
+        duration_within("healthCheckInterval", "1s", "1h"),
+        Rule(
+            "must be whole seconds, such as 30s",
+            lambda it: it.health_check_interval is None or milliseconds(it.health_check_interval) % 1_000 == 0,
+            cel="!has(self.healthCheckInterval) || duration(self.healthCheckInterval).getMilliseconds() % 1000 == 0",
+            field="healthCheckInterval",
+        ),
+    )
 
 
 class Workload(Model):
@@ -103,6 +152,15 @@ class Workload(Model):
         "up. Remove: they are removed or restored, which restarts the pods.",
     )
 
+    rules: ClassVar = (
+        Rule(
+            "must hold probes, env or both; without them leave the whole block out",
+            lambda it: it.probes is not None or it.env is not None,
+            cel="has(self.probes) || has(self.env)",
+            reason="FieldValueRequired",
+        ),
+    )
+
 
 class Blackbox(Model):
     """A check of the health endpoint from outside, by the prober that the operator is configured with."""
@@ -110,16 +168,18 @@ class Blackbox(Model):
     path: UrlPath = Field(health.HEALTH_PATH, description="Path that is checked.")
     port: Port = Field("http", description="Port of the Service: name or number.")
     scheme: Literal["http", "https"] = Field("http", description="Protocol of the endpoint.")
-    module: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=63)] = Field(
+    module: Annotated[str, Field(pattern=patterns.PROBER_MODULE, max_length=63)] = Field(
         "http_2xx", description="Module of the blackbox exporter."
     )
     interval: Duration = Field("30s", description="Time between two checks. From 5s to 10m.")
+
+    rules: ClassVar = (duration_within("interval", "5s", "10m"),)
 
 
 class Dashboards(Model):
     """Grafana dashboards, delivered as a ConfigMap that Grafana's sidecar loads."""
 
-    folder: Annotated[str, Field(pattern=r"^[A-Za-z0-9][-A-Za-z0-9 _]*$", max_length=63)] = Field(
+    folder: Annotated[str, Field(pattern=patterns.FOLDER, max_length=63)] = Field(
         "CRM", description="Folder in Grafana."
     )
     audiences: tuple[Literal["Overview", "Operations", "Business", "SLO"], ...] = Field(
