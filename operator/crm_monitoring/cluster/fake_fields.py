@@ -130,9 +130,9 @@ def _clash(path: Path, value: Any, their: Path, present: Mapping[Path, Any]) -> 
     """Say whether setting `path` would change `their` field. Sharing a map is no clash."""
     if not _touch(path, their):
         return False
-    if len(their) < len(path):
-        return present.get(their) not in ({}, None)
-    return len(their) == len(path) or value != {}
+    if value == {}:
+        return bool(present.get(path))
+    return len(their) >= len(path) or bool(present.get(their))
 
 
 def _is_map(manifest: Manifest, path: Path) -> bool:

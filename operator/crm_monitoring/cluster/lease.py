@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crm_monitoring.cluster.port import Cluster
+from crm_monitoring.errors import ClusterError
 from crm_monitoring.manifest import LEASE, Manifest, ObjectKey
 
 
@@ -75,6 +76,8 @@ class Elector:
         self._cluster = cluster
         self._key = ObjectKey(LEASE, namespace, name)
         self.identity = identity
+        self.trouble = ""
+        """Why the last attempt failed, empty after a success or when another holds the Lease. Safe to log."""
         self._timing = timing or Timing()
         self._on_acquired = on_acquired
         self._on_lost = on_lost
@@ -153,12 +156,15 @@ class Elector:
         try:
             async with asyncio.timeout(max(limit, 0.001)), self._exchange:
                 sent_at = self._clock()
-                if not await self._hold(sent_at, leading=leading):
+                held = await self._hold(sent_at, leading=leading)
+                self.trouble = ""
+                if not held:
                     return False
                 if not self._over:
                     self._renewed_at = sent_at
                 return not self._over
-        except Exception:
+        except Exception as error:
+            self.trouble = error.message if isinstance(error, ClusterError) else type(error).__name__
             if leading:
                 self._seen = None  # the write may have happened: look before the next one
             return False

@@ -1,74 +1,14 @@
 """At most one replica leads, whatever happens to clocks, networks and the Lease itself."""
 
 import asyncio
-import itertools
-import random
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 
 from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.cluster.lease import Elector, Timing
 from crm_monitoring.errors import Unavailable
-from crm_monitoring.manifest import LEASE, ObjectKey
-
-KEY = ObjectKey(LEASE, "ops", "operator")
-
-
-class World:
-    """A clock that moves only when told, and sleepers that wake when it has come to their time."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self._sleepers = []
-        self._order = itertools.count()
-
-    def clock(self):
-        return self.now
-
-    async def sleep(self, seconds):
-        woken = asyncio.get_running_loop().create_future()
-        self._sleepers.append((self.now + seconds, next(self._order), woken))
-        await woken
-
-    async def pass_(self, seconds):
-        """Let time pass in steps of a quarter of a second."""
-        for _ in range(int(seconds * 4)):
-            self.now += 0.25
-            due = sorted(sleeper for sleeper in self._sleepers if sleeper[0] <= self.now)
-            self._sleepers = [sleeper for sleeper in self._sleepers if sleeper[0] > self.now]
-            for _, _, woken in due:
-                if not woken.done():
-                    woken.set_result(None)
-            await self.settle()
-
-    async def settle(self):
-        for _ in range(30):
-            await asyncio.sleep(0)
-
-
-class Candidate:
-    def __init__(self, world, cluster, identity, **options):
-        self.log = []
-        self.elector = Elector(
-            cluster,
-            KEY.namespace,
-            KEY.name,
-            identity,
-            clock=options.pop("clock", world.clock),
-            sleep=world.sleep,
-            now=lambda: datetime(2024, 1, 1, tzinfo=UTC),
-            rng=random.Random(identity),
-            on_acquired=lambda: self.log.append("acquired"),
-            on_lost=lambda: self.log.append("lost"),
-            **options,
-        )
-        self.task = None
-
-    @property
-    def leads(self):
-        return self.elector.is_leading()
+from crm_monitoring.manifest import LEASE
+from unit.cluster.election import KEY, Candidate, Path, World, running
 
 
 @pytest.fixture
@@ -79,19 +19,6 @@ def world():
 @pytest.fixture
 def cluster():
     return FakeCluster()
-
-
-@asynccontextmanager
-async def running(world, *candidates):
-    for candidate in candidates:
-        candidate.task = asyncio.create_task(candidate.elector.run())
-        await world.settle()
-    try:
-        yield
-    finally:
-        for candidate in candidates:
-            candidate.task.cancel()
-        await asyncio.gather(*(candidate.task for candidate in candidates), return_exceptions=True)
 
 
 def spec(cluster):
@@ -105,31 +32,6 @@ def cut_off(cluster):
         raise Unavailable("cut off")
 
     cluster.get = cluster.create = cluster.json_patch = refuse
-
-
-class Path:
-    """One replica's way to the cluster, which can be cut."""
-
-    def __init__(self, cluster):
-        self._cluster = cluster
-        self.state = "open"
-
-    def __getattr__(self, name):
-        call = getattr(self._cluster, name)
-
-        async def go(*args, **kwargs):
-            if self.state == "hang":
-                await asyncio.Event().wait()
-            if self.state == "cut":
-                raise Unavailable("cut")
-            if self.state == "raise":
-                raise RuntimeError("anything")
-            result = await call(*args, **kwargs)
-            if self.state == "deaf":  # done, but nobody hears of it
-                raise Unavailable("time-out")
-            return result
-
-        return go
 
 
 async def test_the_first_candidate_leads_and_the_second_waits(world, cluster):
@@ -201,6 +103,21 @@ async def test_a_hanging_request_is_given_up_in_time(cluster):
     path.state = "hang"
     await asyncio.wait_for(lost.wait(), 1.0)
     await task
+
+
+async def test_a_failed_attempt_says_why(world, cluster):
+    path = Path(cluster)
+    path.state = "cut"
+    one = Candidate(world, path, "one")
+    async with running(world, one):
+        await world.pass_(5)
+        assert one.elector.trouble == "cut"
+        path.state = "raise"
+        await world.pass_(5)
+        assert one.elector.trouble == "RuntimeError", "not its text"
+        path.state = "open"
+        await world.pass_(5)
+        assert one.elector.trouble == ""
 
 
 async def test_one_failed_renewal_is_no_loss(world, cluster):

@@ -1,164 +1,25 @@
-"""A reflector survives everything that a stream, a proxy or an API server can do to it."""
+"""A reflector keeps a store equal to the cluster; `test_reflector_faults` does its worst to it."""
 
 import asyncio
 import json
 import random
-from contextlib import asynccontextmanager
 
 import pytest
 
 from crm_monitoring.cluster.fake import FakeCluster
-from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.reflector import Pace, Reflector
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.errors import Unavailable
 from crm_monitoring.manifest import CONFIG_MAP, PROMETHEUS_RULE, ObjectKey
+from unit.cluster.reflecting import against_server, names, reflecting, truth, versions
 from unit.cluster.server import (
     config_map,
     event,
     eventually,
     hangs,
-    resets,
     says,
-    scripted_server,
-    status,
     streams,
 )
-
-FAST = Pace(first_backoff=0.02, longest_backoff=0.1, poll_missing=0.05, inactivity=5, relist=600)
-
-
-class Seen:
-    def __init__(self):
-        self.reasons = []
-        self.lists = 0
-
-    def restarted(self, kind, reason):
-        self.reasons.append(reason)
-
-    def listed(self, kind, objects, seconds):
-        self.lists += 1
-
-
-def names(store):
-    return sorted(item["metadata"]["name"] for item in store)
-
-
-def versions(store):
-    return {item["metadata"]["name"]: item["metadata"]["resourceVersion"] for item in store}
-
-
-def truth(server):
-    return {name: item["metadata"]["resourceVersion"] for name, item in server.objects.items()}
-
-
-@asynccontextmanager
-async def reflecting(reader, store, *, pace=FAST, **options):
-    seen = Seen()
-    reflector = Reflector(reader, store, pace=pace, observer=seen, rng=random.Random(1), **options)
-    task = asyncio.create_task(reflector.run())
-    try:
-        yield reflector, seen
-        assert not task.done(), "a reflector never ends"
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-@asynccontextmanager
-async def against_server(*, pace=FAST, prepare=lambda server: None, idle_seconds=5.0, timeout_seconds=5.0):
-    async with scripted_server() as server:
-        server.set("a")
-        prepare(server)
-        cluster = KubeCluster(
-            server.connection(),
-            may_write=lambda: True,
-            idle_seconds=idle_seconds,
-            timeout_seconds=timeout_seconds,
-        )
-        store = Store(CONFIG_MAP)
-        async with cluster, reflecting(cluster, store, pace=pace) as (reflector, seen):
-            yield server, store, reflector, seen
-
-
-ONE = event("MODIFIED", config_map("a", 102))
-
-FAULTS = {
-    "ERROR 410": streams(ONE, event("ERROR", status(410, "Expired"))),
-    "ERROR 500": streams(ONE, event("ERROR", status(500))),
-    "ERROR 504": streams(ONE, event("ERROR", status(504))),
-    "ERROR 429": streams(ONE, event("ERROR", status(429))),
-    "ERROR without a code": streams(ONE, event("ERROR", status(None))),
-    "ERROR that is no object": streams(ONE, event("ERROR", None)),
-    "truncated last line": streams(ONE, ONE[:-20]),
-    "truncated last line without an event before": streams(ONE[:10]),
-    "HTML line": streams(ONE, b"<html><body>bad gateway</body></html>\n"),
-    "garbage bytes": streams(b"\x00\xff\xfe\n"),
-    "JSON that is no event": streams(b"[1, 2]\n", then="hang"),
-    "object without metadata": streams(event("ADDED", {}), then="hang"),
-    "unknown type": streams(event("EXPLODED", config_map("a", 103)), then="hang"),
-    "TCP reset": streams(ONE, then="reset"),
-    "HTTP 410": says(410),
-    "HTTP 500": says(500),
-    "HTTP 403": says(403),
-    "HTTP 401": says(401),
-    "HTTP 404": says(404, text="404 page not found"),
-    "HTTP 429": says(429, headers={"Retry-After": "0"}),
-    "HTTP 502 with HTML": says(502, text="<html>"),
-    "redirect": says(307, headers={"Location": "http://127.0.0.1:9/"}),
-    "wrong encoding": says(200, text="nonsense", headers={"Content-Encoding": "gzip"}),
-    "empty answer": says(200, text=""),
-}
-
-
-@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
-async def test_any_fault_of_a_watch_leads_to_the_truth_by_a_new_list(fault):
-    def prepare(server):
-        async def fail_after_a_deletion(request):
-            server.drop("a", announce=False)  # only a list can tell
-            server.set("b", announce=False)
-            return await fault(request)
-
-        server.watches.append(fail_after_a_deletion)
-
-    async with against_server(prepare=prepare) as (server, store, _, seen):
-        await eventually(lambda: server.watching == 1 and versions(store) == truth(server))
-        assert names(store) == ["b"]
-        server.set("c")
-        server.drop("b")
-        await eventually(lambda: versions(store) == truth(server))
-        assert names(store) == ["c"]
-        assert server.count(watch=False) == 2
-        assert len(seen.reasons) == 1
-
-
-async def test_a_connection_that_breaks_before_the_answer_costs_nothing():
-    async with against_server(prepare=lambda server: server.watches.extend([resets] * 3)) as (server, store, _, _seen):
-        await eventually(lambda: server.watching == 1)
-        server.set("b")
-        await eventually(lambda: versions(store) == truth(server))
-
-
-LIST_FAULTS = {
-    "HTTP 410": says(410),
-    "HTTP 500": says(500),
-    "HTTP 403": says(403),
-    "HTTP 404": says(404, text="404 page not found"),
-    "HTTP 429": says(429, headers={"Retry-After": "0"}),
-    "HTML": says(200, text="<html>"),
-    "no metadata": says(200, {"items": []}),
-    "a JSON list": says(200, text="[]"),
-    "items that are no objects": says(200, {"metadata": {"resourceVersion": "5"}, "items": [None]}),
-    "items without a name": says(200, {"metadata": {"resourceVersion": "5"}, "items": [{"metadata": {}}]}),
-    "reset": resets,
-}
-
-
-@pytest.mark.parametrize("fault", LIST_FAULTS.values(), ids=LIST_FAULTS.keys())
-async def test_any_fault_of_a_list_is_tried_again(fault):
-    async with against_server(prepare=lambda server: server.lists.extend([fault] * 3)) as (server, store, _, _seen):
-        await eventually(lambda: versions(store) == truth(server) and server.watching == 1)
-        assert server.count(watch=False) == 4
 
 
 async def test_a_list_that_never_answers_is_given_up():
