@@ -149,9 +149,13 @@ class Connection:
             proxy=configuration.proxy,
         )
 
-    def open_session(self) -> aiohttp.ClientSession:
-        """Open a session. Call it inside the event loop that will use it, and close it there."""
+    def open_session(self, *, authorize: bool = False) -> aiohttp.ClientSession:
+        """Open a session. Call it inside the event loop that will use it, and close it there.
+
+        With `authorize` the session adds the Authorization header to each request by itself, read anew each time.
+        """
         return aiohttp.ClientSession(
+            middlewares=(self._authorize,) if authorize else (),
             connector=aiohttp.TCPConnector(
                 ssl=self.ssl_context if self.ssl_context is not None else True,
                 limit=_CONNECTIONS,
@@ -160,6 +164,14 @@ class Connection:
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT},
         )
+
+    async def _authorize(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        authorization = self.credentials.authorization()
+        if authorization:
+            request.headers["Authorization"] = authorization
+        return await handler(request)
 
 
 def _configuration(path: str, context: str | None) -> Any:

@@ -1,0 +1,138 @@
+"""kopf, and nothing else: it watches resources and CRDs, and hands what it sees to the main loop.
+
+kopf gets storages that store nothing. It has no create, update, resume or delete handler here, so it needs neither its
+annotations nor its finalizer, and comparing every event with them would cost five times the event itself.
+"""
+
+import asyncio
+import random
+import threading
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from crm_monitoring.cluster.connection import Connection
+from crm_monitoring.manifest import CRM_MONITORING
+
+Event = tuple[str | None, dict[str, Any]]
+"""kopf's event type (None while listing) and the object."""
+
+
+class NothingStored(kopf.ProgressStorage):
+    """Progress of handlers: there are none that make any."""
+
+    def fetch(self, **_: Any) -> None:
+        """Find nothing."""
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+    def purge(self, **_: Any) -> None:
+        """Purge nothing."""
+
+    def touch(self, **_: Any) -> None:
+        """Touch nothing."""
+
+    def clear(self, *, essence: Any) -> Any:
+        """Leave the essence as it is."""
+        return essence
+
+
+class NothingCompared(kopf.DiffBaseStorage):
+    """Last handled states: nobody asks for differences."""
+
+    def build(self, **_: Any) -> Any:
+        """Return an empty essence without copying the object."""
+        return {}
+
+    def fetch(self, **_: Any) -> Any:
+        """Return an empty last state, so that there is never a difference."""
+        return {}
+
+    def store(self, **_: Any) -> None:
+        """Store nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What kopf watches and whom it tells. Both callbacks are called in kopf's thread."""
+
+    connection: Connection
+    namespaces: Collection[str]
+    """Empty: the whole cluster."""
+    on_resource: Callable[[str | None, dict[str, Any]], None]
+    on_crd: Callable[[str], None]
+    """Called with the name of a CustomResourceDefinition that came, changed or went."""
+
+    @property
+    def clusterwide(self) -> bool:
+        """Return whether every namespace is watched. Only then are CRDs: a namespaced role cannot read them."""
+        return not self.namespaces
+
+
+def registry(watch: Watch) -> kopf.OperatorRegistry:
+    """Return the handlers, in a registry of their own."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        # kopf logs in at its start and after a 401; the token itself is read anew for each request.
+        watch.connection.credentials.distrust()
+        return kopf.AiohttpSession(
+            server=watch.connection.base_url, aiohttp_session=watch.connection.open_session(authorize=True)
+        )
+
+    @kopf.on.event(CRM_MONITORING.group, CRM_MONITORING.version, CRM_MONITORING.plural, registry=handlers)
+    async def resource(event: kopf.RawEvent, **_: Any) -> None:
+        watch.on_resource(event["type"], dict(event["object"]))
+
+    if watch.clusterwide:
+
+        @kopf.on.event("apiextensions.k8s.io", "v1", "customresourcedefinitions", registry=handlers)
+        async def definition(name: str | None, **_: Any) -> None:
+            watch.on_crd(name or "")
+
+    return handlers
+
+
+def settings(watch: Watch) -> kopf.OperatorSettings:
+    """Return kopf's settings: no posting, short and jittered retries, bounded waits."""
+    chosen = kopf.OperatorSettings()
+    chosen.persistence.progress_storage = NothingStored()
+    chosen.persistence.diffbase_storage = NothingCompared()
+    chosen.posting.enabled = False
+    chosen.process.ultimate_exiting_timeout = None
+    chosen.queueing.exit_timeout = 0.5
+    chosen.scanning.disabled = not watch.clusterwide
+    chosen.watching.chunk_size = 500
+    chosen.watching.connect_timeout = 10
+    chosen.networking.request_timeout = 60
+    chosen.networking.enforce_retry_after = True
+    chosen.networking.error_backoffs = [random.uniform(0.5, 1.5) * wait for wait in (0.5, 1, 2, 4)]  # noqa: S311
+    return chosen
+
+
+async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:
+    """Run kopf in the current event loop until `stop` is set or it gives up."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", category=FutureWarning)
+        await kopf.operator(
+            registry=registry(watch),
+            settings=settings(watch),
+            standalone=True,
+            clusterwide=watch.clusterwide,
+            namespaces=sorted(watch.namespaces),
+            stop_flag=stop,
+            ready_flag=ready,
+        )
+
+
+def run_in_thread(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:
+    """Run kopf in an event loop of its own, in the calling thread.
+
+    On a shared loop kopf would cancel every task started after its own when it ends, and replace signal handlers.
+    """
+    asyncio.run(run(watch, stop, ready))

@@ -1,0 +1,54 @@
+"""Which kinds are watched, in which namespaces, and what of each object is kept."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crm_monitoring.cluster.port import Reader
+from crm_monitoring.cluster.reflector import Observer, Reflector
+from crm_monitoring.cluster.store import Store
+from crm_monitoring.manifest import (
+    ALERTMANAGER,
+    CHILD_KINDS,
+    CRM_MONITORING,
+    PROMETHEUS,
+    SERVICE,
+    WORKLOAD_KINDS,
+    Kind,
+    Manifest,
+)
+from crm_monitoring.reconcile.caches import Caches, Scope
+from crm_monitoring.render.names import CHILD_SELECTOR
+
+_WATCHED: tuple[Kind, ...] = (*CHILD_KINDS, *WORKLOAD_KINDS, SERVICE, PROMETHEUS, ALERTMANAGER)
+
+
+def build_caches(namespaces: Sequence[str]) -> Caches:
+    """Return empty caches for the watched namespaces, all of them when none is given."""
+    scopes: tuple[Scope, ...] = tuple(namespaces) or (None,)
+    kinds = (CRM_MONITORING, *_WATCHED)
+    return Caches({kind: {scope: Store(kind, transform=_kept) for scope in scopes} for kind in kinds})
+
+
+def reflectors(reader: Reader, caches: Caches, observer: Observer) -> list[Reflector]:
+    """Return a reflector for each store but those of the resources, which kopf feeds."""
+    return [
+        Reflector(
+            reader,
+            store,
+            namespace=scope,
+            label_selector=CHILD_SELECTOR if kind in CHILD_KINDS else "",
+            observer=observer,
+        )
+        for kind in _WATCHED
+        for scope, store in caches.scopes(kind).items()
+    ]
+
+
+def _kept(manifest: Manifest) -> Manifest:
+    """Drop what nobody looks at and what can be large."""
+    annotations: dict[str, Any] = manifest["metadata"].get("annotations") or {}
+    last_applied = "kubectl.kubernetes.io/last-applied-configuration"
+    if last_applied not in annotations:
+        return manifest
+    slim = {name: value for name, value in annotations.items() if name != last_applied}
+    return {**manifest, "metadata": {**manifest["metadata"], "annotations": slim}}

@@ -1,0 +1,149 @@
+"""Everything that is known of the cluster, kept up to date by reflectors, and which resource each object concerns."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from crm_monitoring.cluster.store import Store
+from crm_monitoring.manifest import (
+    CHILD_KINDS,
+    CRM_MONITORING,
+    DEPLOYMENT,
+    SERVICE,
+    WORKLOAD_KINDS,
+    Kind,
+    Manifest,
+    ObjectKey,
+    key_of,
+)
+from crm_monitoring.render.observed import Observed
+
+Scope = str | None
+"""One watched namespace, or None for the whole cluster."""
+
+
+class Caches:
+    """The stores of every watched kind. One store per kind and watched namespace, or one per kind for all."""
+
+    def __init__(self, stores: Mapping[Kind, Mapping[Scope, Store]]) -> None:
+        self._stores = stores
+        self.own_write = False
+        """True while subscribers of a store are told of the answer of an own write, which needs no further look."""
+        self.index = ResourceIndex()
+        for store in stores[CRM_MONITORING].values():
+            store.subscribe(self.index.update)
+
+    def stores(self) -> Iterator[Store]:
+        """Yield every store."""
+        for scopes in self._stores.values():
+            yield from scopes.values()
+
+    def scopes(self, kind: Kind) -> Mapping[Scope, Store]:
+        """Return the stores of a kind by watched namespace."""
+        return self._stores[kind]
+
+    def store(self, kind: Kind, namespace: str) -> Store | None:
+        """Return the store that holds a kind's objects of a namespace, or None when it is not watched."""
+        scopes = self._stores[kind]
+        return scopes.get(None) or scopes.get(namespace)
+
+    def get(self, key: ObjectKey) -> Manifest | None:
+        """Return an object as last seen, or None."""
+        store = self.store(key.kind, key.namespace)
+        return store.get(key) if store else None
+
+    def put(self, manifest: Manifest) -> None:
+        """Take the answer of an own write."""
+        key = key_of(manifest)
+        store = self.store(key.kind, key.namespace)
+        if store:
+            with self._writing():
+                store.put(manifest)
+
+    def remove(self, key: ObjectKey) -> None:
+        """Take note of an own delete."""
+        store = self.store(key.kind, key.namespace)
+        if store:
+            with self._writing():
+                store.remove(key)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.own_write = True
+        try:
+            yield
+        finally:
+            self.own_write = False
+
+    def served(self, kind: Kind, namespace: str) -> bool:
+        """Return whether the API server serves a kind; kinds that are not watched count as served."""
+        if kind not in self._stores:
+            return True
+        store = self.store(kind, namespace)
+        return store is not None and store.served
+
+    @property
+    def synced(self) -> bool:
+        """Return whether every store has seen a full list."""
+        return all(store.synced for store in self.stores())
+
+    def owned_by(self, uid: str) -> dict[ObjectKey, Manifest]:
+        """Return the live children of a resource, by key."""
+        children = (
+            child for kind in CHILD_KINDS for store in self._stores[kind].values() for child in store.by_owner(uid)
+        )
+        return {key_of(child): child for child in children}
+
+    def in_namespace(self, kind: Kind, namespace: str) -> tuple[Manifest, ...]:
+        """Return the objects of a kind in a namespace."""
+        store = self.store(kind, namespace)
+        return store.in_namespace(namespace) if store else ()
+
+    def resources_in(self, namespace: str) -> tuple[Manifest, ...]:
+        """Return the CRMMonitoring resources of a namespace."""
+        return self.in_namespace(CRM_MONITORING, namespace)
+
+    def observed(self, target: ObjectKey) -> Observed:
+        """Return what the compiler must know for a resource with this target."""
+        return Observed.of(self.get(target), self.in_namespace(SERVICE, target.namespace))
+
+
+class ResourceIndex:
+    """Which resources an object concerns. Resources that do not pass validation are indexed as far as they go."""
+
+    def __init__(self) -> None:
+        self._key_by_uid: dict[str, ObjectKey] = {}
+        self._by_target: dict[ObjectKey, set[ObjectKey]] = {}
+
+    def update(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        """Take a change of a resource (a subscriber of the store)."""
+        if before:
+            self._key_by_uid.pop(before["metadata"]["uid"], None)
+            for target in target_keys(before):
+                concerned = self._by_target.get(target, set())
+                concerned.discard(key)
+                if not concerned:
+                    self._by_target.pop(target, None)
+        if after:
+            self._key_by_uid[after["metadata"]["uid"]] = key
+            for target in target_keys(after):
+                self._by_target.setdefault(target, set()).add(key)
+
+    def by_uid(self, uid: str) -> ObjectKey | None:
+        """Return the resource with a uid."""
+        return self._key_by_uid.get(uid)
+
+    def by_target(self, target: ObjectKey) -> frozenset[ObjectKey]:
+        """Return the resources that name a workload as their target."""
+        return frozenset(self._by_target.get(target, ()))
+
+
+def target_keys(body: Mapping[str, Any]) -> Iterable[ObjectKey]:
+    """Return the key of the workload that a resource names, nothing when the resource is too broken to tell."""
+    spec = body.get("spec")
+    target = spec.get("target") if isinstance(spec, Mapping) else None
+    if not isinstance(target, Mapping) or not isinstance(target.get("name"), str):
+        return ()
+    wanted = target.get("kind", DEPLOYMENT.name)
+    namespace = body["metadata"].get("namespace", "")
+    return tuple(ObjectKey(kind, namespace, target["name"]) for kind in WORKLOAD_KINDS if kind.name == wanted)

@@ -1,0 +1,151 @@
+"""The objects that one resource owns: apply what differs, prune what is left over, never touch what is not ours."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crm_monitoring.api.conditions import ConditionType, Finding, Reason
+from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
+from crm_monitoring.errors import ClusterError, Conflict, DependencyMissing, Unavailable
+from crm_monitoring.manifest import Manifest, ObjectKey, key_of, owner_uids
+from crm_monitoring.reconcile.caches import Caches
+from crm_monitoring.reconcile.drift import Change, Difference, compare
+from crm_monitoring.reconcile.outcome import ObjectOutcome, State
+
+PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
+
+
+@dataclass(frozen=True, slots=True)
+class ChildResult:
+    """What became of one child, and what it means for the conditions."""
+
+    outcome: ObjectOutcome
+    finding: Finding | None = None
+    transient: bool = False
+
+
+class Children:
+    """Applies and prunes the children of resources."""
+
+    def __init__(self, cluster: Cluster, caches: Caches) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._tolerated: dict[ObjectKey, tuple[Difference, ...]] = {}
+
+    async def apply(self, desired: Mapping[str, Any], uid: str, *, observe: bool) -> ChildResult:
+        """Make one child as desired, unless it is already, or only say what would be done when `observe` is True.
+
+        Failures are returned as findings, so that one object never keeps the others from being applied.
+        """
+        key = key_of(desired)
+        if not self._caches.served(key.kind, key.namespace):
+            return _failed(key, DependencyMissing(_missing(key)))
+        try:
+            live = self._caches.get(key) or await self._cluster.get(key)
+            if live is not None and uid not in owner_uids(live):
+                return _failed(key, None, Reason.NAME_CONFLICT, _foreign(key))
+            return ChildResult(await self._settle(key, desired, live, observe=observe))
+        except ClusterError as error:
+            return _failed(key, error)
+
+    async def prune(
+        self, uid: str, wanted: Iterable[ObjectKey], kept: Iterable[ObjectKey], *, observe: bool
+    ) -> list[ChildResult]:
+        """Delete the children of a resource that are neither wanted nor held."""
+        keep = {*wanted, *kept}
+        results = []
+        for key, live in sorted(self._caches.owned_by(uid).items()):
+            if key in keep or live["metadata"].get("deletionTimestamp"):
+                continue
+            if observe:
+                results.append(ChildResult(ObjectOutcome(key, State.WOULD_DELETE)))
+                continue
+            try:
+                await self._cluster.delete(key, uid=live["metadata"]["uid"])
+            except ClusterError as error:
+                results.append(_failed(key, error))
+            else:
+                self._caches.remove(key)
+                results.append(ChildResult(ObjectOutcome(key, State.DELETED)))
+        return results
+
+    async def _settle(
+        self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest | None, *, observe: bool
+    ) -> ObjectOutcome:
+        if live is None:
+            return ObjectOutcome(key, State.WOULD_CREATE) if observe else await self._create(key, desired)
+        comparison = compare(desired, live, FIELD_MANAGER)
+        if comparison.change is Change.NONE or self._tolerated.get(key) == comparison.differences:
+            self._caches.put(live)
+            return ObjectOutcome(key, State.IN_SYNC)
+        if observe:
+            what = ", ".join(str(difference) for difference in comparison.differences[:5])
+            return ObjectOutcome(key, State.WOULD_CHANGE, what)
+        if comparison.change is Change.APPLY:
+            live = await self._applied(desired)
+            comparison = compare(desired, live, FIELD_MANAGER)
+        if comparison.change is not Change.NONE:
+            await self._replace(key, desired, live)
+        return ObjectOutcome(key, State.CHANGED)
+
+    async def _create(self, key: ObjectKey, desired: Mapping[str, Any]) -> ObjectOutcome:
+        await self._applied(desired)
+        return ObjectOutcome(key, State.CREATED)
+
+    async def _applied(self, desired: Mapping[str, Any]) -> Manifest:
+        live = await self._cluster.apply(desired, force=True)
+        self._caches.put(live)
+        return live
+
+    async def _replace(self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest) -> None:
+        """Put the desired content in place of the live one, provided that the object did not change meanwhile."""
+        version = live["metadata"]["resourceVersion"]
+        operations: list[Mapping[str, Any]] = [
+            {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+            *(
+                {"op": "replace", "path": f"/{part}", "value": desired[part]}
+                for part in ("spec", "data")
+                if part in desired and part in live
+            ),
+        ]
+        replaced = await self._cluster.json_patch(key, operations)
+        self._caches.put(replaced)
+        left = compare(desired, replaced, FIELD_MANAGER)
+        if left.change is Change.NONE:
+            self._tolerated.pop(key, None)
+        else:
+            # What survives a replacement are defaults of the API server that somebody else happens to own, too.
+            self._tolerated[key] = left.differences
+
+
+def _failed(
+    key: ObjectKey, error: ClusterError | None, reason: Reason | None = None, message: str | None = None
+) -> ChildResult:
+    reason = reason or reason_of(error)
+    text = message or (error.message if error else "")
+    state = State.CONFLICT if reason is Reason.NAME_CONFLICT else State.FAILED
+    outcome = ObjectOutcome(key, state, text)
+    finding = Finding(ConditionType.APPLIED, reason, text)
+    return ChildResult(outcome, finding, transient=isinstance(error, Unavailable | Conflict))
+
+
+def reason_of(error: ClusterError | None) -> Reason:
+    """Return the condition reason for a failed request."""
+    try:
+        return Reason(error.reason if error else "")
+    except ValueError:
+        return Reason.API_SERVER_UNAVAILABLE
+
+
+def _missing(key: ObjectKey) -> str:
+    return (
+        f"{key.kind.name} {key.name} cannot be created: the API server does not serve {key.kind.crd_name}; "
+        f"{PROMETHEUS_OPERATOR_HELP}."
+    )
+
+
+def _foreign(key: ObjectKey) -> str:
+    return (
+        f"{key.kind.name} {key.name} exists and does not belong to this resource; it was not touched. "
+        f"Rename or delete it (kubectl -n {key.namespace} get {key.kind.plural} {key.name}), or rename this resource."
+    )

@@ -1,0 +1,188 @@
+"""Feeds the work queue from the caches, and runs the workers."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from crm_monitoring.errors import ClusterError, NotLeading
+from crm_monitoring.manifest import (
+    ALERTMANAGER,
+    CHILD_KINDS,
+    CRM_MONITORING,
+    SECRET,
+    SERVICE,
+    WORKLOAD_KINDS,
+    Manifest,
+    ObjectKey,
+    owner_uids,
+)
+from crm_monitoring.reconcile import merged_secrets
+from crm_monitoring.reconcile.caches import Caches, target_keys
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets
+from crm_monitoring.reconcile.queue import WorkQueue
+from crm_monitoring.reconcile.resource_pass import PassResult, ResourcePass
+from crm_monitoring.reconcile.workload_pass import WorkloadPass
+
+
+class Observer(Protocol):
+    """What the engine tells of itself, for metrics and the log."""
+
+    def passed(self, key: ObjectKey, result: PassResult | None, seconds: float) -> None:
+        """Note a finished pass; `result` is None for a pass over something else than a resource."""
+
+    def failed(self, key: ObjectKey, error: Exception, seconds: float, retry_seconds: float) -> None:
+        """Note a pass that raised. Only the class of an error that is not ours may be shown, never its text."""
+
+
+class Engine:
+    """Turns changes of the caches into keys, and keys into passes."""
+
+    def __init__(
+        self,
+        caches: Caches,
+        queue: WorkQueue,
+        *,
+        resources: ResourcePass,
+        merged: MergedSecrets,
+        workloads: WorkloadPass,
+        observer: Observer,
+        clock: Callable[[], float],
+    ) -> None:
+        self._caches = caches
+        self._queue = queue
+        self._resources = resources
+        self._merged = merged
+        self._workloads = workloads
+        self._observer = observer
+        self._clock = clock
+        self._subscribe()
+
+    async def run(self, workers: int) -> None:
+        """Work until cancelled. Call it once every cache is synced and this replica leads."""
+        for body in self._all_resources():
+            self._queue.add(_resource_key(body))
+        self._look_at_workloads_that_we_hold()
+        async with asyncio.TaskGroup() as group:
+            for number in range(workers):
+                group.create_task(self._work(), name=f"worker {number}")
+
+    def look_at_everything(self) -> None:
+        """Ask for a look at every resource, for example because a kind came or went."""
+        for body in self._all_resources():
+            self._queue.add(_resource_key(body))
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.get()
+            started = self._clock()
+            try:
+                result = await self._pass(key)
+            except NotLeading:
+                self._queue.done(key)
+                continue
+            except Exception as error:
+                self._fail(key, error, started)
+            else:
+                self._succeed(key, result, started)
+            self._queue.done(key)
+
+    async def _pass(self, key: ObjectKey) -> PassResult | None:
+        if key.kind == CRM_MONITORING:
+            return await self._resources.run(key)
+        if key.kind == SECRET:
+            if await self._merged.reconcile(key):
+                self._queue.add_after(key, merged_secrets.RECHECK_SECONDS)
+        else:
+            retry = await self._workloads.release(key)
+            if retry:
+                self._queue.add_after(key, retry)
+        return None
+
+    def _succeed(self, key: ObjectKey, result: PassResult | None, started: float) -> None:
+        outcome = result.outcome if result else None
+        if outcome and outcome.transient:
+            self._queue.failed(key)
+        else:
+            self._queue.succeeded(key)
+            if outcome and outcome.retry_seconds:
+                self._queue.add_after(key, outcome.retry_seconds)
+        self._observer.passed(key, result, self._clock() - started)
+
+    def _fail(self, key: ObjectKey, error: Exception, started: float) -> None:
+        patience = getattr(error, "retry_after_seconds", None) if isinstance(error, ClusterError) else None
+        wait = self._queue.failed(key, patience or 0.0)
+        self._observer.failed(key, error, self._clock() - started, wait)
+
+    def _subscribe(self) -> None:
+        for store in self._caches.scopes(CRM_MONITORING).values():
+            store.subscribe(self._resource_changed)
+        for kind in CHILD_KINDS:
+            for store in self._caches.scopes(kind).values():
+                store.subscribe(self._child_changed)
+        for kind in WORKLOAD_KINDS:
+            for store in self._caches.scopes(kind).values():
+                store.subscribe(self._workload_changed)
+        for kind in (SERVICE, ALERTMANAGER):
+            for store in self._caches.scopes(kind).values():
+                store.subscribe(self._neighbour_changed)
+
+    def _resource_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if after is None or (before and before["metadata"]["uid"] != after["metadata"]["uid"]):
+            self._queue.forget(key)
+            if before:
+                self._resources.forget(key, before["metadata"]["uid"])
+        if after is not None and not self._caches.own_write:
+            self._queue.add(key)
+        if before is None or after is None or before.get("spec") != after.get("spec"):
+            for body in (before, after):
+                for target in target_keys(body) if body else ():
+                    self._target_contested(target, key)
+
+    def _target_contested(self, target: ObjectKey, but: ObjectKey) -> None:
+        """Look at everybody who names the workload: a claim came or went; and at the workload, if nobody does."""
+        for claimant in self._caches.index.by_target(target):
+            if claimant != but:
+                self._queue.add(claimant)
+        self._queue.add(target)
+
+    def _child_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if self._caches.own_write:
+            return
+        for body in (before, after):
+            for uid in owner_uids(body) if body else ():
+                owner = self._caches.index.by_uid(uid)
+                if owner:
+                    self._queue.add(owner)
+
+    def _workload_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if self._caches.own_write:
+            return
+        for resource in self._caches.index.by_target(key):
+            self._queue.add(resource)
+        if after is not None and self._workloads.holds(after):
+            self._queue.add(key)
+
+    def _neighbour_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if before and after and before.get("spec") == after.get("spec") and _labels(before) == _labels(after):
+            return
+        for body in self._caches.resources_in(key.namespace):
+            self._queue.add(_resource_key(body))
+
+    def _look_at_workloads_that_we_hold(self) -> None:
+        for kind in WORKLOAD_KINDS:
+            for store in self._caches.scopes(kind).values():
+                for workload in store:
+                    if self._workloads.holds(workload):
+                        metadata = workload["metadata"]
+                        self._queue.add(ObjectKey(kind, metadata["namespace"], metadata["name"]))
+
+    def _all_resources(self) -> list[Manifest]:
+        return [body for store in self._caches.scopes(CRM_MONITORING).values() for body in store]
+
+
+def _resource_key(body: Manifest) -> ObjectKey:
+    return ObjectKey(CRM_MONITORING, body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _labels(body: Manifest) -> object:
+    return body["metadata"].get("labels")

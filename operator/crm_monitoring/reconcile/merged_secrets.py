@@ -1,0 +1,219 @@
+"""The notification Secrets: one complete alertmanager.yaml, merged from all resources that name the Secret.
+
+Each Secret is a key of the work queue of its own. A resource submits its share; the pass over the Secret merges the
+shares and tells each resource how its own fared. A share that cannot be computed, or does not pass the checks, is kept
+at its last good version, which is read back from the live Secret: that survives a restart of the operator.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from crm_monitoring.api.conditions import ConditionType, Finding, Reason
+from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
+from crm_monitoring.errors import ClusterError, Unavailable
+from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, labels_of
+from crm_monitoring.reconcile.caches import Caches
+from crm_monitoring.reconcile.children import reason_of
+from crm_monitoring.reconcile.drift import Change, compare
+from crm_monitoring.reconcile.outcome import ObjectOutcome, State
+from crm_monitoring.render import merged
+from crm_monitoring.render.bundle import Fragment
+from crm_monitoring.render.names import MANAGED_BY, MANAGED_BY_LABEL
+
+RECHECK_SECONDS = 60.0
+"""How often a merged Secret is read again: it is never watched, so this is how drift in it is found."""
+
+CONTENT_KEY = "alertmanager.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one resource puts into a merged Secret."""
+
+    secret: ObjectKey
+    uid: str
+    fragment: Fragment | None = field(repr=False)
+    """None: it cannot be computed now, so the last good one stays."""
+    observe: bool = False
+    """True: say what would be written, write nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a share fared."""
+
+    outcome: ObjectOutcome
+    finding: Finding | None = None
+
+
+class MergedSecrets:
+    """Keeps the shares, merges them, and remembers the verdicts."""
+
+    def __init__(self, cluster: Cluster, caches: Caches, look_at: Callable[[ObjectKey], None]) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._look_at = look_at
+        self._shares: dict[ObjectKey, Share | None] = {}
+        self._verdicts: dict[ObjectKey, Verdict] = {}
+
+    def submit(self, resource: ObjectKey, share: Share | None) -> Verdict | None:
+        """Take a resource's share (None: it has none) and return its verdict, or None while that is not known.
+
+        When the verdict comes to be known the resource is looked at again.
+        """
+        before = self._shares.get(resource)
+        first = resource not in self._shares
+        self._shares[resource] = share
+        if share != before or first:
+            self._verdicts.pop(resource, None)
+            for secret in {s.secret for s in (before, share) if s}:
+                self._look_at(secret)
+        return self._verdicts.get(resource)
+
+    def forget(self, resource: ObjectKey) -> None:
+        """Take note that a resource is gone."""
+        share = self._shares.pop(resource, None)
+        self._verdicts.pop(resource, None)
+        if share:
+            self._look_at(share.secret)
+
+    def hold(self, resource: ObjectKey) -> None:
+        """Keep the last good share, wherever it is, of a resource that is too broken to tell what it wants."""
+        self._shares.pop(resource, None)
+        self._verdicts.pop(resource, None)
+
+    async def reconcile(self, secret: ObjectKey) -> bool:
+        """Merge one Secret and write it when its bytes change. Return whether it is still in use.
+
+        Raise ClusterError when the API server does not do what is asked; the verdicts say so, too.
+        """
+        try:
+            live = await self._cluster.get(secret)
+            if live is not None and not _is_ours(live):
+                self._tell_conflict(secret)
+                return bool(self._sharers(secret))
+            return await self._merge(secret, live)
+        except ClusterError as error:
+            finding = Finding(ConditionType.NOTIFICATIONS, reason_of(error), error.message)
+            self._tell_all(secret, Verdict(ObjectOutcome(secret, State.FAILED, error.message), finding))
+            raise
+
+    async def _merge(self, secret: ObjectKey, live: Manifest | None) -> bool:
+        last_good = merged.split(_content(live), secret.name) if live else {}
+        problems: dict[ObjectKey, Verdict] = {}
+        fragments: dict[ObjectKey, Fragment] = {}
+        sharers = self._sharers(secret)
+        for resource, share in sharers.items():
+            kept = last_good.get((resource.namespace, resource.name))
+            fragment = share.fragment if share else None
+            wrong = merged.check(fragment) if fragment else ()
+            if wrong:
+                problems[resource] = _invalid(secret, wrong)
+            chosen = fragment if fragment and not wrong and not (share and share.observe) else kept
+            if chosen:
+                fragments[resource] = chosen
+        state = await self._write(secret, live, fragments)
+        for resource, share in sharers.items():
+            kept = last_good.get((resource.namespace, resource.name))
+            self._tell(resource, problems.get(resource) or Verdict(_outcome(secret, share, kept, live, state)))
+        return bool(sharers)
+
+    async def _write(self, secret: ObjectKey, live: Manifest | None, fragments: Mapping[ObjectKey, Fragment]) -> State:
+        if not fragments:
+            if live is not None and not self._sharers(secret):
+                await self._cluster.delete(secret, uid=live["metadata"]["uid"])
+                return State.DELETED
+            return State.HELD
+        owners = [(r.name, self._uid(r)) for r in sorted(fragments)]
+        content = merged.merge(fragment for _, fragment in sorted(fragments.items()))
+        desired = merged.merged_secret(secret.namespace, secret.name, owners, content)
+        if live is None:
+            await self._cluster.apply(desired, force=True)
+            return State.CREATED
+        comparison = compare(desired, live, FIELD_MANAGER)
+        if comparison.change is Change.NONE:
+            return State.IN_SYNC
+        if comparison.change is Change.APPLY:
+            live = await self._cluster.apply(desired, force=True)
+            comparison = compare(desired, live, FIELD_MANAGER)
+        if comparison.change is not Change.NONE:
+            version = live["metadata"]["resourceVersion"]
+            await self._cluster.json_patch(
+                secret,
+                [
+                    {"op": "test", "path": "/metadata/resourceVersion", "value": version},
+                    {"op": "replace", "path": "/data", "value": desired["data"]},
+                ],
+            )
+        return State.CHANGED
+
+    def _sharers(self, secret: ObjectKey) -> dict[ObjectKey, Share | None]:
+        """Return every resource that may have a share: those that submitted one, and those not looked at yet."""
+        sharers: dict[ObjectKey, Share | None] = {}
+        for body in self._caches.resources_in(secret.namespace):
+            resource = ObjectKey(CRM_MONITORING, secret.namespace, body["metadata"]["name"])
+            if resource not in self._shares:
+                sharers[resource] = None
+            else:
+                share = self._shares[resource]
+                if share and share.secret == secret:
+                    sharers[resource] = share
+        return sharers
+
+    def _uid(self, resource: ObjectKey) -> str:
+        body = self._caches.get(resource)
+        if body is None:
+            raise Unavailable(f"{resource} disappeared during the pass; the next one will not include it")
+        return str(body["metadata"]["uid"])
+
+    def _tell(self, resource: ObjectKey, verdict: Verdict) -> None:
+        if resource in self._shares and self._verdicts.get(resource) != verdict:
+            self._verdicts[resource] = verdict
+            self._look_at(resource)
+
+    def _tell_all(self, secret: ObjectKey, verdict: Verdict) -> None:
+        for resource in self._sharers(secret):
+            self._tell(resource, verdict)
+
+    def _tell_conflict(self, secret: ObjectKey) -> None:
+        message = (
+            f"Secret {secret.name} exists and was not made by this operator; it was not touched. "
+            f"Delete it, or set spec.notifications.secretName to another name."
+        )
+        finding = Finding(ConditionType.NOTIFICATIONS, Reason.NAME_CONFLICT, message)
+        self._tell_all(secret, Verdict(ObjectOutcome(secret, State.CONFLICT, message), finding))
+
+
+def _is_ours(live: Manifest) -> bool:
+    references = live["metadata"].get("ownerReferences") or ()
+    owned = any(
+        r["kind"] == CRM_MONITORING.name and r["apiVersion"].startswith(f"{CRM_MONITORING.group}/") for r in references
+    )
+    return owned and labels_of(live).get(MANAGED_BY_LABEL) == MANAGED_BY
+
+
+def _content(live: Manifest) -> bytes:
+    try:
+        return base64.b64decode((live.get("data") or {}).get(CONTENT_KEY, ""), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _outcome(
+    secret: ObjectKey, share: Share | None, kept: Fragment | None, live: Manifest | None, state: State
+) -> ObjectOutcome:
+    if share and share.observe:
+        if share.fragment is None or share.fragment == kept:
+            return ObjectOutcome(secret, State.IN_SYNC if kept else State.HELD)
+        return ObjectOutcome(secret, State.WOULD_CHANGE if live else State.WOULD_CREATE)
+    if share and share.fragment is None:
+        return ObjectOutcome(secret, State.HELD)
+    return ObjectOutcome(secret, State.IN_SYNC if state in (State.CREATED, State.CHANGED) else state)
+
+
+def _invalid(secret: ObjectKey, wrong: tuple[str, ...] | list[str]) -> Verdict:
+    message = f"spec.notifications gives a configuration that Alertmanager would refuse: {'; '.join(wrong)}."
+    finding = Finding(ConditionType.NOTIFICATIONS, Reason.FRAGMENT_INVALID, message)
+    return Verdict(ObjectOutcome(secret, State.HELD, message), finding)

@@ -1,0 +1,229 @@
+"""One pass over one resource: load, compile, apply what differs, prune what is left over, tell the truth.
+
+The pass looks at states, never at what happened: an event, a timer and a restart all lead here.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from crm_monitoring.api.conditions import ConditionType, Finding, Reason
+from crm_monitoring.api.references import secret_references
+from crm_monitoring.api.v1alpha1 import CRMMonitoring
+from crm_monitoring.api.validation import load, validate
+from crm_monitoring.cluster.port import Cluster
+from crm_monitoring.errors import ClusterError, Conflict, InvalidSpec, Unavailable
+from crm_monitoring.manifest import ALERTMANAGER, SECRET, Manifest, ObjectKey, key_of
+from crm_monitoring.reconcile import selection
+from crm_monitoring.reconcile.announcements import Announcer, transitions
+from crm_monitoring.reconcile.caches import Caches, target_keys
+from crm_monitoring.reconcile.children import Children, ChildResult, reason_of
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share
+from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
+from crm_monitoring.reconcile.secret_reader import SecretReader
+from crm_monitoring.reconcile.status import Status, summarise
+from crm_monitoring.reconcile.workload_pass import WorkloadPass, WorkloadResult
+from crm_monitoring.render.bundle import Bundle
+from crm_monitoring.render.compiler import render
+from crm_monitoring.render.settings import RenderSettings
+
+CONFLICT_RECHECK_SECONDS = 60.0
+"""How soon to look again at an object that is not ours: such objects are not watched."""
+
+
+@dataclass(frozen=True, slots=True)
+class PassResult:
+    """What the queue and the log must know of a pass."""
+
+    outcome: Outcome | None
+    """None: the resource is gone, or the pass waits for the merged Secret before it says anything."""
+    ready: str = "Unknown"
+    reason: str = ""
+    wrote_status: bool = False
+
+
+class ResourcePass:
+    """Runs passes over resources. `now` returns the wall clock, used for condition times only."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        caches: Caches,
+        *,
+        secrets: SecretReader,
+        merged: MergedSecrets,
+        workloads: WorkloadPass,
+        announcer: Announcer,
+        settings: RenderSettings,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._cluster = cluster
+        self._caches = caches
+        self._secrets = secrets
+        self._merged = merged
+        self._workloads = workloads
+        self._announcer = announcer
+        self._settings = settings
+        self._now = now
+        self._children = Children(cluster, caches)
+        self._rendered: dict[str, bytes] = {}
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Take note that a resource is gone: its objects go with it, by the garbage collector."""
+        self._secrets.forget(key)
+        self._merged.forget(key)
+        self._rendered.pop(uid, None)
+
+    async def run(self, key: ObjectKey) -> PassResult:
+        """Make the cluster match one resource, and write its status if that changed.
+
+        Raise ClusterError when the status cannot be written; everything else that fails is in the outcome.
+        """
+        body = self._caches.get(key)
+        if body is None:
+            return PassResult(None)
+        if body["metadata"].get("deletionTimestamp"):
+            await self._workloads.finish(body)
+            return PassResult(None)
+        try:
+            resource = load(body)
+        except InvalidSpec as invalid:
+            outcome: Outcome | None = self._invalid(body, invalid)
+        else:
+            outcome = await self._enforce(key, body, resource)
+        if outcome is None:
+            return PassResult(None)
+        return await self._tell(key, body, outcome)
+
+    def _invalid(self, body: Manifest, invalid: InvalidSpec) -> Outcome:
+        self._merged.hold(key_of(body))
+        kept = [ObjectOutcome(key, State.HELD) for key in self._caches.owned_by(body["metadata"]["uid"])]
+        return Outcome(body["metadata"]["generation"], problems=invalid.problems, objects=tuple(kept))
+
+    async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome | None:
+        observe = resource.spec.mode == "Observe"
+        generation = body["metadata"]["generation"]
+        names = sorted({reference.name for reference in secret_references(resource)})
+        try:
+            secrets = await self._secrets.read(key, [ObjectKey(SECRET, key.namespace, name) for name in names])
+        except ClusterError as error:
+            finding = Finding(ConditionType.APPLIED, reason_of(error), error.message)
+            return Outcome(generation, findings=(finding,), transient=True, concerns=_concerns(resource))
+        (target,) = target_keys(body)
+        bundle = render(resource, self._caches.observed(target), secrets, self._settings)
+        share = self._share(resource, bundle, observe=observe)
+        verdict = self._merged.submit(key, share)
+        results = await self._apply(resource, bundle, observe=observe)
+        workload = await self._workloads.run(body, resource, bundle, observe=observe)
+        if share is not None and verdict is None:
+            return None
+        outcome = self._outcome(resource, bundle, results, workload)
+        if share is not None and verdict is not None:
+            findings = [*outcome.findings, *((verdict.finding,) if verdict.finding else ())]
+            findings += self._unselected(resource)
+            outcome = replace(outcome, objects=(*outcome.objects, verdict.outcome), findings=tuple(findings))
+        return _observing(outcome) if observe else outcome
+
+    async def _apply(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> list[ChildResult]:
+        uid = resource.metadata.uid
+        known = self._rendered.get(uid)
+        digest = hashlib.blake2b(orjson.dumps(bundle.children), digest_size=16).digest()
+        results = [await self._children.apply(child, uid, observe=observe) for child in bundle.children]
+        if not any(result.finding for result in results):
+            wanted = [key_of(child) for child in bundle.children]
+            results += await self._children.prune(uid, wanted, bundle.held, observe=observe)
+        if not observe:
+            self._rendered[uid] = digest
+        return [_restored(result) for result in results] if known == digest else results
+
+    def _share(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> Share | None:
+        notifications = resource.spec.notifications
+        if notifications is None or notifications.mode != "Secret":
+            return None
+        secret = ObjectKey(SECRET, resource.metadata.namespace, notifications.secret_name)
+        return Share(secret, resource.metadata.uid, bundle.fragment, observe)
+
+    def _unselected(self, resource: CRMMonitoring) -> list[Finding]:
+        """Return a finding when no Alertmanager of the namespace loads the merged Secret."""
+        notifications, namespace = resource.spec.notifications, resource.metadata.namespace
+        if notifications is None or not self._caches.served(ALERTMANAGER, namespace):
+            return []
+        alertmanagers = self._caches.in_namespace(ALERTMANAGER, namespace)
+        if any(selection.loads_secret(alertmanager, notifications.secret_name) for alertmanager in alertmanagers):
+            return []
+        message = (
+            f"No Alertmanager in namespace {namespace} loads Secret {notifications.secret_name}, so nobody is told. Name "
+            f"one {notifications.secret_name.removeprefix('alertmanager-')}, set its spec.configSecret, or change "
+            f"spec.notifications.secretName or mode."
+        )
+        return [Finding(ConditionType.NOTIFICATIONS, Reason.NOT_SELECTED, message)]
+
+    def _outcome(
+        self, resource: CRMMonitoring, bundle: Bundle, results: list[ChildResult], workload: WorkloadResult
+    ) -> Outcome:
+        conflict = any(result.outcome.state is State.CONFLICT for result in results)
+        waits = [wait for wait in (workload.retry_seconds, CONFLICT_RECHECK_SECONDS if conflict else None) if wait]
+        findings = (*bundle.findings, *(r.finding for r in results if r.finding), *workload.findings)
+        held = self._held(bundle)
+        return Outcome(
+            resource.metadata.generation,
+            findings=findings,
+            warnings=(*map(str, validate(resource).warnings), *bundle.warnings, *workload.warnings),
+            objects=(*(result.outcome for result in results), *held, *workload.objects),
+            rules=bundle.rules,
+            concerns=_concerns(resource),
+            retry_seconds=min(waits, default=None),
+            transient=workload.transient or any(result.transient for result in results),
+            announcements=workload.announcements,
+        )
+
+    def _held(self, bundle: Bundle) -> list[ObjectOutcome]:
+        """Return the objects that stay although they cannot be computed now; those that never existed are not shown."""
+        return [ObjectOutcome(key, State.HELD) for key in sorted(bundle.held) if self._caches.get(key)]
+
+    async def _tell(self, key: ObjectKey, body: Manifest, outcome: Outcome) -> PassResult:
+        previous: Mapping[str, Any] = body.get("status") or {}
+        status = summarise(outcome, previous, self._now())
+        ready = status["conditions"][0]
+        wrote = False
+        if status != previous:
+            self._caches.put(await self._write(key, body, status))
+            wrote = True
+        await self._announcer.announce(body, transitions(previous, status, outcome))
+        return PassResult(outcome, ready["status"], ready["reason"], wrote)
+
+    async def _write(self, key: ObjectKey, body: Manifest, status: Status) -> Manifest:
+        try:
+            return await self._cluster.patch_status(key, body["metadata"]["uid"], status)
+        except Conflict as error:
+            raise Unavailable(error.message) from None
+
+
+def _concerns(resource: CRMMonitoring) -> frozenset[ConditionType]:
+    spec = resource.spec
+    concerns = {ConditionType.SCRAPE}
+    if spec.notifications is not None:
+        concerns.add(ConditionType.NOTIFICATIONS)
+    if spec.workload is not None:
+        concerns.add(ConditionType.WORKLOAD)
+    return frozenset(concerns)
+
+
+def _restored(result: ChildResult) -> ChildResult:
+    """Name a write what it is when the desired state is the same as at the last pass: somebody else changed the object."""
+    if result.outcome.state in (State.CREATED, State.CHANGED):
+        return replace(result, outcome=replace(result.outcome, state=State.RESTORED))
+    return result
+
+
+def _observing(outcome: Outcome) -> Outcome:
+    planned = [entry for entry in outcome.objects if entry.state in PLANNED]
+    if not planned:
+        return outcome
+    message = f"spec.mode is Observe: {len(planned)} objects differ and nothing is written; see status.resources."
+    finding = Finding(ConditionType.APPLIED, Reason.OBSERVE_ONLY, message)
+    return replace(outcome, findings=(finding, *outcome.findings))
