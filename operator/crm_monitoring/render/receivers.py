@@ -5,7 +5,7 @@ from typing import Any
 
 from crm_monitoring.api.v1alpha1.base import SecretKeyRef
 from crm_monitoring.api.v1alpha1.notifications import Email, PagerDuty, Receiver, Slack, Watchdog, Webhook
-from crm_monitoring.contract.alerts import Channel, Severity
+from crm_monitoring.contract.alerts import Severity
 
 Credential = Callable[[SecretKeyRef], Any]
 """Gives what stands in the configuration for a Secret key: its value, or a reference to it."""
@@ -47,11 +47,6 @@ SETTINGS: Mapping[str, frozenset[str]] = {
     "webhook_configs": frozenset(["send_resolved", "url"]),
 }
 """Every setting that a receiver can have, by the name of its list. No proxies, no files, no HTTP options."""
-
-
-def channel_of(receiver: Receiver) -> Channel:
-    """Return the kind of a receiver; the API has seen to it that there is exactly one."""
-    return next(channel for channel in Channel if getattr(receiver, channel.value) is not None)
 
 
 def integration(receiver: Receiver, exported: Mapping[str, str], credential: Credential) -> Integration:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
-from crm_monitoring.api.quantities import milliseconds
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.api.v1alpha1.base import SecretKeyRef
 from crm_monitoring.api.v1alpha1.notifications import Notifications
@@ -16,14 +15,8 @@ from crm_monitoring.render.merged_check import check
 from crm_monitoring.render.mute_timings import interval
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.routing_inhibition import Inhibition, inhibitions
-from crm_monitoring.render.routing_tree import Route, exported_severities, muted, routing_tree, unclaimed
+from crm_monitoring.render.routing_tree import Route, exported_severities, muted, routing_tree
 from crm_monitoring.render.settings import RenderSettings
-
-SHORT_GROUP_INTERVAL = "30s"
-"""Below it warn: Alertmanager gives up a delivery after one group interval."""
-
-RETENTION = "120h"
-"""Alertmanager's default for --data.retention: what it notified of earlier than that it has forgotten."""
 
 
 def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings: RenderSettings) -> Part:
@@ -141,27 +134,6 @@ def _zone_findings(notifications: Notifications) -> Iterator[Finding]:
 
 
 def _warnings(resource: CRMMonitoring, notifications: Notifications) -> Iterator[str]:
-    path = "spec.notifications"
-    if milliseconds(notifications.group_interval) < milliseconds(SHORT_GROUP_INTERVAL):
-        yield (
-            f"{path}.groupInterval: Alertmanager gives up a delivery that takes longer than "
-            f"{notifications.group_interval}; {SHORT_GROUP_INTERVAL} or more is safer"
-        )
-    if milliseconds(notifications.repeat_interval) > milliseconds(RETENTION):
-        yield (
-            f"{path}.repeatInterval: an Alertmanager with the default --data.retention={RETENTION} repeats after "
-            f"{RETENTION}, whatever is written here"
-        )
-    first = notifications.receivers[0].name
-    for severity in unclaimed(notifications):
-        yield f"{path}.receivers: none takes severity {severity}; it goes to the first one, {first}"
-    for index, receiver in enumerate(notifications.receivers):
-        if receiver.email and not receiver.email.require_tls:
-            yield f"{path}.receivers[{index}].email.requireTls: alerts and the password may travel unencrypted"
-    yield from _mute_warnings(resource, notifications)
-
-
-def _mute_warnings(resource: CRMMonitoring, notifications: Notifications) -> Iterator[str]:
     exported = exported_severities(resource)
     mutes = muted(notifications, exported)
     for index, timing in enumerate(notifications.mute_timings):

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from crm_monitoring.api.quantities import prometheus_duration
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
-from crm_monitoring.api.v1alpha1.notifications import Notifications, Receiver
+from crm_monitoring.api.v1alpha1.notifications import Notifications
 from crm_monitoring.contract import labels
-from crm_monitoring.contract.alerts import SEVERITY_MATRIX, WATCHDOG, Severity
-from crm_monitoring.render.receivers import channel_of
+from crm_monitoring.contract.alerts import WATCHDOG, Severity
 from crm_monitoring.render.settings import RenderSettings
 
 
@@ -98,7 +97,7 @@ def routing_tree(resource: CRMMonitoring, notifications: Notifications, settings
     children = (
         route
         for receiver, severities in _assigned(notifications)
-        for route in _receiver_routes(receiver.name, severities, exported, mutes)
+        for route in _receiver_routes(receiver, severities, exported, mutes)
     )
     return Route(
         receiver=notifications.receivers[0].name,
@@ -110,22 +109,13 @@ def routing_tree(resource: CRMMonitoring, notifications: Notifications, settings
     )
 
 
-def unclaimed(notifications: Notifications) -> tuple[Severity, ...]:
-    """Return the severities that no receiver takes; the first receiver gets them."""
-    claimed = {severity for receiver in notifications.receivers for severity in severities_of(receiver)}
-    return tuple(severity for severity in Severity if severity not in claimed)
-
-
-def severities_of(receiver: Receiver) -> tuple[str, ...]:
-    """Return the severities that a receiver asks for, or those of its kind."""
-    return receiver.severities or SEVERITY_MATRIX[channel_of(receiver)]
-
-
-def _assigned(notifications: Notifications) -> Iterator[tuple[Receiver, frozenset[str]]]:
-    extra = unclaimed(notifications)
+def _assigned(notifications: Notifications) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each receiver with its severities; the first one also gets those that nobody takes."""
+    claimed = {severity for receiver in notifications.receivers for severity in receiver.takes}
+    extra = set(Severity) - claimed
     for receiver in notifications.receivers:
-        yield receiver, frozenset((*severities_of(receiver), *extra))
-        extra = ()
+        yield receiver.name, frozenset((*receiver.takes, *extra))
+        extra = set()
 
 
 def muted(notifications: Notifications, exported: Exported) -> dict[str, tuple[str, ...]]:
