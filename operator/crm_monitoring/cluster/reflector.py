@@ -87,6 +87,16 @@ class Reflector:
         self._failures = 0
         self._absences = 0
 
+    @property
+    def kind(self) -> Kind:
+        """Return the kind that is watched."""
+        return self._store.kind
+
+    @property
+    def served(self) -> bool:
+        """Return whether the API server serves the kind, as far as known."""
+        return self._store.served
+
     def poke(self) -> None:
         """Say that the kind may be served now. Wakes a reflector that waits for that, and makes it look often."""
         self._absences = 0

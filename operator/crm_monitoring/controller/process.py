@@ -221,10 +221,7 @@ class Process:
             _call(loop, self._take, type_, body)
 
         def on_crd(name: str) -> None:
-            parts: Iterable[Reflector | Lister] = (*watchers, *listers)
-            if name.endswith((".monitoring.coreos.com", CRM_MONITORING.crd_name)):
-                for part in parts:
-                    _call(loop, part.poke)
+            _call(loop, self._look_for, name, watchers, listers)
 
         def on_restart(reason: str) -> None:
             self._telemetry.kopf_restarts.labels(reason).inc()
@@ -238,6 +235,15 @@ class Process:
             on_restart=on_restart,
             clock=time.monotonic,
         )
+
+    def _look_for(self, crd: str, watchers: Iterable[Reflector], listers: Iterable[Lister]) -> None:
+        """Take note that a CustomResourceDefinition came, changed or went."""
+        for reflector in watchers:
+            if reflector.kind.crd_name == crd and not reflector.served:
+                reflector.poke()
+        for lister in listers:
+            if CRM_MONITORING.crd_name == crd:
+                lister.poke()
 
     def _take(self, type_: str | None, body: Manifest) -> None:
         """Take an event of kopf into the store of the resources."""

@@ -45,7 +45,7 @@ class Caches:
     def store(self, kind: Kind, namespace: str) -> Store | None:
         """Return the store that holds a kind's objects of a namespace, or None when it is not watched."""
         scopes = self._stores[kind]
-        return scopes.get(None) or scopes.get(namespace)
+        return scopes[None] if None in scopes else scopes.get(namespace)
 
     def get(self, key: ObjectKey) -> Manifest | None:
         """Return an object as last seen, or None."""

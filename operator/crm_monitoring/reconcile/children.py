@@ -138,10 +138,7 @@ def reason_of(error: ClusterError | None) -> Reason:
 
 
 def _missing(key: ObjectKey) -> str:
-    return (
-        f"{key.kind.name} {key.name} cannot be created: the API server does not serve {key.kind.crd_name}; "
-        f"{PROMETHEUS_OPERATOR_HELP}."
-    )
+    return f"The API server does not serve {key.kind.crd_name}: {PROMETHEUS_OPERATOR_HELP}."
 
 
 def _foreign(key: ObjectKey) -> str:
