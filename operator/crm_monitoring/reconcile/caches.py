@@ -50,20 +50,20 @@ class Caches:
     def get(self, key: ObjectKey) -> Manifest | None:
         """Return an object as last seen, or None."""
         store = self.store(key.kind, key.namespace)
-        return store.get(key) if store else None
+        return store.get(key) if store is not None else None
 
     def put(self, manifest: Manifest) -> None:
         """Take the answer of an own write."""
         key = key_of(manifest)
         store = self.store(key.kind, key.namespace)
-        if store:
+        if store is not None:
             with self._writing():
                 store.put(manifest)
 
     def remove(self, key: ObjectKey) -> None:
         """Take note of an own delete."""
         store = self.store(key.kind, key.namespace)
-        if store:
+        if store is not None:
             with self._writing():
                 store.remove(key)
 
@@ -97,7 +97,7 @@ class Caches:
     def in_namespace(self, kind: Kind, namespace: str) -> tuple[Manifest, ...]:
         """Return the objects of a kind in a namespace."""
         store = self.store(kind, namespace)
-        return store.in_namespace(namespace) if store else ()
+        return store.in_namespace(namespace) if store is not None else ()
 
     def resources_in(self, namespace: str) -> tuple[Manifest, ...]:
         """Return the CRMMonitoring resources of a namespace."""

@@ -1,0 +1,121 @@
+"""Children: applied when they differ, pruned when left over, left alone when they are not ours."""
+
+import pytest
+from support.reconciling import UID, caches_of, config_map, key, live
+
+from crm_monitoring.api.conditions import Reason
+from crm_monitoring.cluster.fake import FakeCluster
+from crm_monitoring.errors import Forbidden, Refused, Unavailable
+from crm_monitoring.manifest import CONFIG_MAP, Manifest
+from crm_monitoring.reconcile.caches import Caches
+from crm_monitoring.reconcile.children import Children, ChildResult
+from crm_monitoring.reconcile.outcome import State
+
+MANAGER = "crm-monitoring-operator"
+
+
+class Bed:
+    def __init__(self, *present: Manifest, manager: str = MANAGER) -> None:
+        self.cluster = FakeCluster()
+        for manifest in present:
+            self.cluster.put(manifest, manager=manager)
+        self.caches: Caches = caches_of(self.cluster)
+        self.children = Children(self.cluster, self.caches)
+
+    async def apply(self, manifest: Manifest, *, observe: bool = False) -> ChildResult:
+        return await self.children.apply(manifest, UID, observe=observe)
+
+
+async def test_an_absent_child_is_created_and_then_in_sync_without_a_write() -> None:
+    bed = Bed()
+    first = await bed.apply(config_map())
+    writes = len(bed.cluster.writes)
+    second = await bed.apply(config_map())
+    assert [first.outcome.state, second.outcome.state] == [State.CREATED, State.IN_SYNC]
+    assert (writes, len(bed.cluster.writes)) == (1, 1)
+
+
+async def test_a_changed_child_is_applied() -> None:
+    bed = Bed()
+    await bed.apply(config_map())
+    result = await bed.apply(config_map(data={"a.json": "other"}))
+    assert result.outcome.state is State.CHANGED
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "other"}
+
+
+async def test_a_key_that_somebody_added_is_removed() -> None:
+    bed = Bed()
+    await bed.apply(config_map())
+    edited = live(bed.cluster)["crm-crm-dashboards"]
+    bed.cluster.put({**edited, "data": {"a.json": "{}", "extra": "x"}}, manager="kubectl-edit")
+    bed.caches.put(live(bed.cluster)["crm-crm-dashboards"])
+    await bed.apply(config_map())
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "{}"}
+
+
+async def test_an_object_that_is_not_ours_is_a_name_conflict_and_stays_as_it_is() -> None:
+    bed = Bed(config_map(ownerReferences=[], labels={}), manager="somebody")
+    before = live(bed.cluster)
+    result = await bed.apply(config_map(data={"a.json": "ours"}))
+    assert result.finding is not None
+    assert (result.finding.reason, result.outcome.state) == (Reason.NAME_CONFLICT, State.CONFLICT)
+    assert live(bed.cluster) == before
+    assert bed.cluster.writes == []
+
+
+async def test_our_labels_alone_do_not_make_an_object_ours() -> None:
+    bed = Bed(config_map(ownerReferences=[]), manager="somebody")
+    result = await bed.apply(config_map())
+    assert result.outcome.state is State.CONFLICT
+
+
+async def test_observing_writes_nothing_and_says_what_would_be_done() -> None:
+    bed = Bed()
+    await bed.apply(config_map("changed"))
+    await bed.apply(config_map("left-over"))
+    writes = len(bed.cluster.writes)
+    states = [
+        (await bed.apply(config_map("new"), observe=True)).outcome.state,
+        (await bed.apply(config_map("changed", data={"a.json": "x"}), observe=True)).outcome.state,
+        (await bed.apply(config_map("left-over"), observe=True)).outcome.state,
+    ]
+    pruned = await bed.children.prune(UID, [key(config_map("changed"))], [], observe=True)
+    assert states == [State.WOULD_CREATE, State.WOULD_CHANGE, State.IN_SYNC]
+    assert [result.outcome.state for result in pruned] == [State.WOULD_DELETE]
+    assert len(bed.cluster.writes) == writes
+
+
+async def test_a_left_over_child_is_pruned_and_wanted_held_and_foreign_ones_stay() -> None:
+    bed = Bed()
+    for name in ("wanted", "held", "left-over"):
+        await bed.apply(config_map(name))
+    bed.cluster.put(config_map("foreign", ownerReferences=[]), manager="somebody")
+    pruned = await bed.children.prune(UID, [key(config_map("wanted"))], [key(config_map("held"))], observe=False)
+    assert [result.outcome.state for result in pruned] == [State.DELETED]
+    assert sorted(live(bed.cluster)) == ["foreign", "held", "wanted"]
+
+
+async def test_a_kind_that_is_not_served_is_a_missing_dependency_without_a_request() -> None:
+    cluster = FakeCluster()
+    children = Children(cluster, caches_of(cluster, unserved=[CONFIG_MAP]))
+    result = await children.apply(config_map(), UID, observe=False)
+    assert result.finding is not None
+    assert result.finding.reason is Reason.DEPENDENCY_MISSING
+    assert cluster.writes == []
+
+
+FAILURES = {
+    "an overloaded server is worth a retry": (Unavailable("busy"), Reason.API_SERVER_UNAVAILABLE, True),
+    "a refused object waits for a person": (Refused("no"), Reason.REFUSED, False),
+    "a missing permission waits for a person": (Forbidden("no"), Reason.FORBIDDEN, False),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+async def test_a_failure_becomes_a_finding(case: str) -> None:
+    error, reason, transient = FAILURES[case]
+    bed = Bed()
+    bed.cluster.fail_next(lambda call: call.verb == "apply", error)
+    result = await bed.apply(config_map())
+    assert result.finding is not None
+    assert (result.finding.reason, result.transient, result.outcome.state) == (reason, transient, State.FAILED)
