@@ -72,16 +72,16 @@ def secret_key(name: str, key: str) -> dict[str, str]:
     return {"name": name, "key": key}
 
 
-PAGERDUTY = {
+PAGERDUTY: dict[str, Any] = {
     "name": "pagerduty",
     "severities": ["critical", "high"],
     "pagerduty": {"routingKeySecretRef": secret_key("crm-alerting", "pagerduty-routing-key")},
 }
-SLACK = {
+SLACK: dict[str, Any] = {
     "name": "slack",
     "slack": {"webhookUrlSecretRef": secret_key("crm-alerting", "slack-webhook-url"), "channel": "#crm-alerts"},
 }
-EMAIL = {
+EMAIL: dict[str, Any] = {
     "name": "email",
     "email": {
         "to": ["ops@example.com"],
@@ -91,7 +91,7 @@ EMAIL = {
         "authPasswordSecretRef": secret_key("crm-alerting", "smtp-password"),
     },
 }
-WEBHOOK = {"name": "audit", "webhook": {"urlSecretRef": secret_key("crm-alerting", "audit-url")}}
+WEBHOOK: dict[str, Any] = {"name": "audit", "webhook": {"urlSecretRef": secret_key("crm-alerting", "audit-url")}}
 
 RECEIVERS = (PAGERDUTY, SLACK, EMAIL, WEBHOOK)
 """One receiver of each kind."""

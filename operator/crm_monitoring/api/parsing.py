@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from crm_monitoring.api.messages import problem_of
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
@@ -18,10 +19,18 @@ def parse(body: Mapping[str, Any]) -> CRMMonitoring:
     """
     document = {"metadata": body.get("metadata", {}), "spec": body.get("spec", {})}
     try:
-        return CRMMonitoring.model_validate_json(_as_json(_without_nulls(document)))
+        return CRMMonitoring.model_validate_json(_as_json(_without_nulls(document)), by_alias=True, by_name=False)
     except ValidationError as error:
-        problems = [problem_of(detail) for detail in error.errors(include_url=False, include_input=False)]
-    raise InvalidSpec(problems)
+        details = error.errors(include_url=False, include_input=False)
+    raise InvalidSpec(problem_of(detail) for detail in details if not _is_consequence(detail, details))
+
+
+def _is_consequence(detail: ErrorDetails, all_details: list[ErrorDetails]) -> bool:
+    """Return whether a list counts as too short only because an entry of it is wrong: pydantic leaves that one out."""
+    place = detail["loc"]
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in all_details
+    )
 
 
 def _as_json(document: Mapping[str, Any]) -> bytes:

@@ -20,6 +20,9 @@ LOOK_BACK = timedelta(days=1)
 MAX_STEPS = 1500
 """Most evaluations of a subquery: one day at one a minute, and a little more."""
 
+MAX_DEPTH = 100
+"""Deepest nesting: everything behind this check may recurse."""
+
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _UNSTABLE_AGGREGATIONS = frozenset({"limitk", "limit_ratio"})
@@ -43,7 +46,12 @@ def faults(expression: str) -> tuple[Fault, ...]:
         tree = promql.parse(expression)
     except ValueError as error:
         return (Fault(f"is not PromQL: {error}"),)
-    found = [*_type_fault(tree), *_walk(tree, expression, inside_subquery=False)]
+    nodes = tuple(_nodes(tree))
+    if any(node.depth > MAX_DEPTH for node in nodes):
+        return (Fault(f"must not be nested more than {MAX_DEPTH} deep"),)
+    found = [*_type_fault(tree)]
+    for node in nodes:
+        found += _node_faults(node, expression)
     return tuple(dict.fromkeys(found))
 
 
@@ -77,25 +85,42 @@ def _type(node: Any) -> str:
     return "text" if isinstance(node, promql.StringLiteral) else "vector"
 
 
-def _walk(node: Any, text: str, *, inside_subquery: bool) -> Iterator[Fault]:
-    """Yield the faults of a node and of everything below it."""
-    if isinstance(node, promql.VectorSelector):
-        yield from _selector(node, text)
-    elif isinstance(node, promql.MatrixSelector):
-        yield from _range(node.range, text)
-    elif isinstance(node, promql.SubqueryExpr):
-        yield from _subquery(node, text, inside_subquery)
-    elif isinstance(node, promql.Call):
-        yield from _call(node, text)
-    elif isinstance(node, promql.AggregateExpr) and str(node.op) in _UNSTABLE_AGGREGATIONS:
-        yield Fault(f"{node.op} is experimental in Prometheus; use topk or bottomk", _at(text, str(node.op)))
-    elif isinstance(node, promql.BinaryExpr) and node.modifier:
-        values = node.modifier.fill_values
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A part of the expression, how deep it lies, and whether a subquery surrounds it."""
+
+    part: Any
+    depth: int = 0
+    inside_subquery: bool = False
+
+
+def _nodes(tree: Any) -> Iterator[_Node]:
+    """Yield every node, from left to right, without recursion."""
+    stack = [_Node(tree)]
+    while stack:
+        node = stack.pop()
+        yield node
+        inside = node.inside_subquery or isinstance(node.part, promql.SubqueryExpr)
+        stack += [_Node(child, node.depth + 1, inside) for child in reversed(_children(node.part))]
+
+
+def _node_faults(node: _Node, text: str) -> Iterator[Fault]:
+    """Yield the faults of one node, not of what is below it."""
+    part = node.part
+    if isinstance(part, promql.VectorSelector):
+        yield from _selector(part, text)
+    elif isinstance(part, promql.MatrixSelector):
+        yield from _range(part.range, text)
+    elif isinstance(part, promql.SubqueryExpr):
+        yield from _subquery(part, text, node.inside_subquery)
+    elif isinstance(part, promql.Call):
+        yield from _call(part, text)
+    elif isinstance(part, promql.AggregateExpr) and str(part.op) in _UNSTABLE_AGGREGATIONS:
+        yield Fault(f"{part.op} is experimental in Prometheus; use topk or bottomk", _at(text, str(part.op)))
+    elif isinstance(part, promql.BinaryExpr) and part.modifier:
+        values = part.modifier.fill_values
         if values.lhs is not None or values.rhs is not None:
             yield Fault("fill is experimental in Prometheus; use `or`", _at(text, "fill"))
-    below_subquery = inside_subquery or isinstance(node, promql.SubqueryExpr)
-    for child in _children(node):
-        yield from _walk(child, text, inside_subquery=below_subquery)
 
 
 def _children(node: Any) -> tuple[Any, ...]:
