@@ -65,3 +65,9 @@ def live(cluster: FakeCluster, kind: Kind = CONFIG_MAP) -> dict[str, Manifest]:
 def key(manifest: Manifest) -> ObjectKey:
     """Return the key of an object."""
     return ObjectKey(kind_of(manifest), manifest["metadata"]["namespace"], manifest["metadata"]["name"])
+
+
+def edit(cluster: FakeCluster, manifest: Manifest, manager: str = "kubectl-edit") -> Manifest:
+    """Replace an object as somebody else would, and return it as stored."""
+    metadata = {name: value for name, value in manifest["metadata"].items() if name != "managedFields"}
+    return cluster.put({**manifest, "metadata": metadata}, manager=manager)

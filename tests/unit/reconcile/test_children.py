@@ -1,7 +1,7 @@
 """Children: applied when they differ, pruned when left over, left alone when they are not ours."""
 
 import pytest
-from support.reconciling import UID, caches_of, config_map, key, live
+from support.reconciling import UID, caches_of, config_map, edit, key, live
 
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.cluster.fake import FakeCluster
@@ -46,9 +46,8 @@ async def test_a_changed_child_is_applied() -> None:
 async def test_a_key_that_somebody_added_is_removed() -> None:
     bed = Bed()
     await bed.apply(config_map())
-    edited = live(bed.cluster)["crm-crm-dashboards"]
-    bed.cluster.put({**edited, "data": {"a.json": "{}", "extra": "x"}}, manager="kubectl-edit")
-    bed.caches.put(live(bed.cluster)["crm-crm-dashboards"])
+    before = live(bed.cluster)["crm-crm-dashboards"]
+    bed.caches.put(edit(bed.cluster, {**before, "data": {"a.json": "{}", "extra": "x"}}))
     await bed.apply(config_map())
     assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "{}"}
 
