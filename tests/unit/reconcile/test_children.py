@@ -1,7 +1,6 @@
 """Children: applied when they differ, pruned when left over, left alone when they are not ours."""
 
 import pytest
-from support.reconciling import UID, caches_of, config_map, edit, key, live
 
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.cluster.fake import FakeCluster
@@ -10,6 +9,7 @@ from crm_monitoring.manifest import CONFIG_MAP, Manifest
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import Children, ChildResult
 from crm_monitoring.reconcile.outcome import State
+from support.reconciling import UID, caches_of, config_map, edit, key, live
 
 MANAGER = "crm-monitoring-operator"
 

@@ -2,9 +2,6 @@
 
 import base64
 
-from support.reconciling import caches_of, edit, live
-from support.resources import quickstart
-
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.api.references import secret_references
 from crm_monitoring.api.validation import load
@@ -17,6 +14,8 @@ from crm_monitoring.render.bundle import Fragment
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.settings import RenderSettings
 from crm_monitoring.sealed import Sealed
+from support.reconciling import caches_of, edit, live
+from support.resources import quickstart
 
 TARGET = ObjectKey(SECRET, "crm", "alertmanager-crm")
 URL = "https://hooks.slack.com/services/T0/B0/{}"
