@@ -16,16 +16,14 @@ _RANK = {key: rank for rank, key in enumerate(FIRST_KEYS)}
 
 _OTHER_TYPE = re.compile(
     r"""
-    y | n | yes | no | on | off | true | false | null | ~ | = | <<
-    | [-+]? [0-9][0-9_]* (:[0-5]?[0-9])* ([.][0-9_]*)? (e[-+]?[0-9]+)?   # integers, decimals, 12:30:45
-    | [-+]? [.] [0-9][0-9_]* (e[-+]?[0-9]+)?
-    | [-+]? 0 ( x[0-9a-f_]+ | o?[0-7_]+ | b[01_]+ )
-    | [-+]? [.] inf | [.] nan
-    | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2} .*
+    y | n
+    | [-+]? ( [0-9][0-9_]* [.]? [0-9_]* | [.] [0-9_]+ ) (e[-+]?[0-9]+)?
+    | [-+]? 0 [xob] [0-9a-f_]+
+    | [0-9]{4}-[0-9]{1,2}-[0-9]{1,2}
     """,
-    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+    re.IGNORECASE | re.VERBOSE,
 )
-"""Plain scalars that some parser of YAML 1.1 or 1.2 takes for something else than a string."""
+"""Texts that other parsers, of YAML 1.1 or 1.2, take for a number, a date or a truth value, and PyYAML does not."""
 
 
 class _Dumper(yaml.CSafeDumper):
@@ -37,7 +35,9 @@ class _Dumper(yaml.CSafeDumper):
 
 def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
     style = None
-    if "\n" in text and text.isascii():
+    if not text.replace("\n", "").isprintable():
+        style = '"'  # some parsers break lines at U+2028 and its like
+    elif "\n" in text:
         style = "|"
     elif _OTHER_TYPE.fullmatch(text):
         style = "'"

@@ -80,7 +80,7 @@ AMBIGUOUS = (
         "-.INF",
         ".NaN",
     ),
-    *("12:30", "12:30:45", "2024-01-02", "2024-01-02T03:04:05Z"),
+    *("089", "0X1F", "+.5", "1_0e2", "2024-1-2", "12:30", "12:30:45", "2024-01-02", "2024-01-02T03:04:05Z"),
 )
 
 
@@ -100,7 +100,13 @@ def test_an_expression_stays_on_one_line() -> None:
 
 
 def test_a_text_of_several_lines_is_a_block() -> None:
-    assert dump([{"value": "a: 1\nb: 2\n"}]) == "---\nvalue: |\n  a: 1\n  b: 2\n"
+    assert dump([{"value": "a: 1\nb: ü\n"}]) == "---\nvalue: |\n  a: 1\n  b: ü\n"
+
+
+@pytest.mark.parametrize("text", ["a\u2028b", "a\u2028b\n", "a\x85b", "a\tb\n"])
+def test_a_character_that_some_parser_takes_for_a_line_break_is_escaped(text: str) -> None:
+    assert dump([{"value": text}]).isascii()
+    assert list(yaml.safe_load_all(dump([{"value": text}]))) == [{"value": text}]
 
 
 def test_content_that_is_shared_is_written_twice() -> None:
