@@ -176,7 +176,7 @@ def _field(alert: Alert) -> Any:
 class _Overrides(Model):
     """Changes to stock alerts, one property per alert."""
 
-    rules: ClassVar = tuple(rule for alert in alerts.STOCK for rule in _inapplicable(alert))
+    rules: ClassVar = tuple(rule for alert in alerts.ALL for rule in _inapplicable(alert))
 
     def of(self, name: str) -> Override | None:
         """Return the changes to the stock alert with this name, or None when it keeps its defaults."""
