@@ -11,7 +11,7 @@ IMAGE ?= crm-monitoring-operator:dev
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test generate requirements demo stop-demo bench image clean
+.PHONY: help setup tools lint types unit integration test generate requirements demo bench image clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,9 +20,10 @@ setup: $(READY) ## Make .venv with pinned packages
 
 $(READY): requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..." >&2; exit 1; }
-	@echo "Setting up $(VENV) (about a minute once)" >&2
+	@echo "Setting up $(VENV) with pinned packages (about a minute, once)" >&2
 	@$(PYTHON) -m venv $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PY) -m pip install --disable-pip-version-check --progress-bar off --require-hashes -r requirements/dev.txt \
+		| awk '/^Collecting/ {printf "  %s\n", $$2; fflush()} /^Installing/ {print "  installing"; fflush()}' >&2
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
@@ -53,7 +54,9 @@ requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt
 	@for name in build operator dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
-demo: $(READY) ## See it work on a real API server: make demo [KEEP=1] [CONTEXT=kind-x]
+demo: ## See it work on a real API server: make demo [KEEP=1] [CONTEXT=kind-x]
+	@cat tools/demo/opening.txt
+	@$(MAKE) --no-print-directory $(READY)
 	@$(PY) -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
 
 bench: tools ## Measure 200 resources on the real API server: time, requests, CPU

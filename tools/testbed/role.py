@@ -1,11 +1,9 @@
 """The operator's permissions, from the chart's one source of them, given to a service account."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import yaml
-
-from testbed.controlplane import ControlPlane
 
 SOURCE = Path(__file__).resolve().parents[2] / "charts" / "crm-monitoring-operator" / "files" / "rbac.yaml"
 
@@ -28,7 +26,20 @@ def manifests(account: str, own_namespace: str, watched: tuple[str, ...] = ()) -
     return bound + _role(f"{account}-own", own_namespace, own_namespace, granted["own"], account)
 
 
-def grant(plane: ControlPlane, account: str, own_namespace: str, watched: tuple[str, ...] = ()) -> Path:
+class Grantor(Protocol):
+    """A cluster in which accounts and roles can be made."""
+
+    def create_namespace(self, name: str) -> None:
+        """Create a namespace unless it exists."""
+
+    def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
+        """Return the kubeconfig of a service account."""
+
+    def apply(self, manifest: str) -> None:
+        """Apply YAML text."""
+
+
+def grant(plane: Grantor, account: str, own_namespace: str, watched: tuple[str, ...] = ()) -> Path:
     """Create the account, its roles and their bindings; return the account's kubeconfig."""
     plane.create_namespace(own_namespace)
     kubeconfig = plane.service_account_kubeconfig(own_namespace, account)
