@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "operator"))
 
+import rendered_examples  # noqa: E402
 from crm_monitoring.api.contract_markdown import (  # noqa: E402
     alerts_reference,
     events_reference,
@@ -33,6 +34,7 @@ def outputs() -> Iterator[Output]:
     yield "docs/reference/metrics.md", as_markdown(metrics_reference())
     yield "docs/reference/alerts.md", as_markdown(alerts_reference())
     yield "docs/reference/events.md", as_markdown(events_reference())
+    yield from rendered_examples.outputs(NOTICE)
 
 
 def as_yaml(manifest: Manifest) -> str:

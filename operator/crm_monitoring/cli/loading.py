@@ -38,14 +38,17 @@ def load_files(names: Iterable[str], namespace: str | None) -> list[Loaded]:
     Other kinds are ignored with a word on standard error. Raise Failure when there is no CRMMonitoring at all.
     """
     found = read(names)
-    loaded = []
+    loaded: list[Loaded] = []
+    ignored: dict[str, list[str]] = {}
     for each in found:
         if isinstance(each, Fault):
             loaded.append(Loaded(each.place, {}, problems=(each.problem,)))
         elif each.body["kind"] == CRM_MONITORING.name:
             loaded.append(_load(each, namespace))
         else:
-            say(f"{each.place}: {each.body['kind']} is ignored; only {CRM_MONITORING.name} is compiled")
+            ignored.setdefault(each.place.file, []).append(each.body["kind"])
+    for file, kinds in ignored.items():
+        say(f"{file}: ignored, because it is not {CRM_MONITORING.name}: {', '.join(sorted(set(kinds)))}")
     if not loaded:
         raise Failure(f"there is no {CRM_MONITORING.name} in {', '.join(names)}")
     return _once_each(loaded)
