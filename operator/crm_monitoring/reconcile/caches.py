@@ -1,6 +1,6 @@
 """Everything that is known of the cluster, kept up to date by reflectors, and which resource each object concerns."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,6 +29,8 @@ class Caches:
         self._stores = stores
         self.own_write = False
         """True while subscribers of a store are told of the answer of an own write, which needs no further look."""
+        self.on_own_write: Callable[[ObjectKey, str], None] = lambda key, version: None
+        """Told of the object and the resourceVersion of each own write, whether its echo came before or not."""
         self.index = ResourceIndex()
         for store in stores[CRM_MONITORING].values():
             store.subscribe(self.index.update)
@@ -59,6 +61,7 @@ class Caches:
         if store is not None:
             with self._writing():
                 store.put(manifest)
+            self.on_own_write(key, manifest["metadata"]["resourceVersion"])
 
     def remove(self, key: ObjectKey) -> None:
         """Take note of an own delete."""

@@ -34,6 +34,27 @@ class Observer(Protocol):
         """Note a pass that raised. Only the class of an error that is not ours may be shown, never its text."""
 
 
+class Echoes:
+    """Changes seen while a pass runs that may be its own writes: the watch is often faster than the answer."""
+
+    def __init__(self) -> None:
+        self._suspects: dict[ObjectKey, dict[ObjectKey, str]] = {}
+
+    def suspect(self, resource: ObjectKey, key: ObjectKey, version: str) -> None:
+        """Take note of a change of an object during a pass over a resource."""
+        self._suspects.setdefault(resource, {})[key] = version
+
+    def settle(self, key: ObjectKey, version: str) -> None:
+        """Take note of the answer of an own write: a change to this version was an echo."""
+        for changes in self._suspects.values():
+            if changes.get(key) == version:
+                del changes[key]
+
+    def unsettled(self, resource: ObjectKey) -> bool:
+        """Return whether somebody else changed an object during the pass that ends now, and forget the pass."""
+        return bool(self._suspects.pop(resource, None))
+
+
 class Engine:
     """Turns changes of the caches into keys, and keys into passes."""
 
@@ -55,6 +76,8 @@ class Engine:
         self._workloads = workloads
         self._observer = observer
         self._clock = clock
+        self._echoes = Echoes()
+        caches.on_own_write = self._echoes.settle
         self._subscribe()
 
     async def run(self, workers: int) -> None:
@@ -84,6 +107,8 @@ class Engine:
                 self._fail(key, error, started)
             else:
                 self._succeed(key, result, started)
+            if self._echoes.unsettled(key):
+                self._queue.add(key)
             self._queue.done(key)
 
     async def _pass(self, key: ObjectKey) -> PassResult | None:
@@ -132,7 +157,7 @@ class Engine:
             if before:
                 self._resources.forget(key, before["metadata"]["uid"])
         if after is not None and not self._caches.own_write:
-            self._queue.add(key)
+            self._look_at(key, key, after)
         if before is None or after is None or before.get("spec") != after.get("spec"):
             for body in (before, after):
                 for target in target_keys(body) if body else ():
@@ -152,15 +177,22 @@ class Engine:
             for uid in owner_uids(body) if body else ():
                 owner = self._caches.index.by_uid(uid)
                 if owner:
-                    self._queue.add(owner)
+                    self._look_at(owner, key, after)
 
     def _workload_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if self._caches.own_write:
             return
         for resource in self._caches.index.by_target(key):
-            self._queue.add(resource)
+            self._look_at(resource, key, after)
         if after is not None and self._workloads.holds(after):
             self._queue.add(key)
+
+    def _look_at(self, resource: ObjectKey, key: ObjectKey, after: Manifest | None) -> None:
+        """Ask for a look at a resource because an object changed, which may turn out to be the echo of its own pass."""
+        if after is not None and self._queue.is_active(resource):
+            self._echoes.suspect(resource, key, after["metadata"]["resourceVersion"])
+        else:
+            self._queue.add(resource)
 
     def _neighbour_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if before and after and before.get("spec") == after.get("spec") and _labels(before) == _labels(after):

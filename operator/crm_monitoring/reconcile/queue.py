@@ -106,6 +106,10 @@ class WorkQueue:
             self._given_back.clear()
             await self._given_back.wait()
 
+    def is_active(self, key: ObjectKey) -> bool:
+        """Return whether a worker has the key now."""
+        return key in self._active
+
     @property
     def depth(self) -> int:
         """Return how many keys wait for a worker."""
