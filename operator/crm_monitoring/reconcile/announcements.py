@@ -14,7 +14,7 @@ from crm_monitoring.reconcile.outcome import Outcome, State
 from crm_monitoring.reconcile.status import Status, ready_of
 
 MAX_NOTE = 1024
-"""Longest note of an Event; the API's bound."""
+"""Longest note of an Event, in bytes; the API's bound."""
 
 QUIET_SECONDS = 600
 """How long the same Event is not repeated."""
@@ -82,14 +82,14 @@ class Announcer:
         return {
             "apiVersion": EVENT.api_version,
             "kind": EVENT.name,
-            "metadata": {"generateName": f"{metadata['name']}.", "namespace": metadata["namespace"]},
+            "metadata": {"generateName": f"{metadata['name']}-", "namespace": metadata["namespace"]},
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": FIELD_MANAGER,
             "reportingInstance": self._instance,
             "action": "Reconcile",
             "reason": reason.name,
             "type": reason.type.value,
-            "note": message if len(message) <= MAX_NOTE else message[: MAX_NOTE - 1] + "…",
+            "note": _note(message),
             "regarding": {
                 "apiVersion": resource["apiVersion"],
                 "kind": resource["kind"],
@@ -99,3 +99,11 @@ class Announcer:
                 "resourceVersion": metadata["resourceVersion"],
             },
         }
+
+
+def _note(message: str) -> str:
+    ellipsis = "…"
+    content = message.encode()
+    if len(content) <= MAX_NOTE:
+        return message
+    return content[: MAX_NOTE - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
