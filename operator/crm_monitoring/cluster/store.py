@@ -38,6 +38,7 @@ class Store:
         self._owned: dict[str, set[ObjectKey]] = {}
         self._namespaces: dict[str, set[ObjectKey]] = {}
         self._subscribers: list[Subscriber] = []
+        self._on_served: list[Callable[[], None]] = []
         self._complete_to: int | None = None
 
     def get(self, key: ObjectKey) -> Manifest | None:
@@ -66,6 +67,10 @@ class Store:
         """Call `subscriber` after each change from now on; return what ends the subscription."""
         self._subscribers.append(subscriber)
         return lambda: self._subscribers.remove(subscriber)
+
+    def on_served(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever `served` has changed, after the content has."""
+        self._on_served.append(callback)
 
     def put(self, manifest: Manifest) -> None:
         """Take the answer of an own write, unless something newer is known: an update, or that it is gone again."""
@@ -113,12 +118,13 @@ class Store:
 
     def unserve(self) -> None:
         """Take note that the kind is not served: there are no such objects."""
-        self.served, self.synced, self._complete_to = False, True, None
+        self.synced, self._complete_to = True, None
         for key in list(self._entries):
             self._set(key, None)
+        self._serve(False)
 
     def _commit(self, listed: dict[ObjectKey, _Entry], version: int | None) -> None:
-        self.served = self.synced = True
+        self.synced = True
         went_back = version is not None and _newer(self._complete_to, version)  # a restored backup
         self._complete_to = version
         for key, entry in list(self._entries.items()):
@@ -128,6 +134,12 @@ class Store:
             known = self._entries.get(key)
             if known is None or went_back or not _newer(known.version, version):
                 self._set(key, entry)
+        self._serve(True)
+
+    def _serve(self, served: bool) -> None:
+        changed, self.served = self.served != served, served
+        for callback in self._on_served if changed else ():
+            callback()
 
     def _offer(self, key: ObjectKey, entry: _Entry) -> None:
         known = self._entries.get(key)

@@ -102,6 +102,11 @@ class Caches:
         store = self.store(kind, namespace)
         return store.in_namespace(namespace) if store is not None else ()
 
+    def all(self, kind: Kind) -> Iterator[Manifest]:
+        """Yield the objects of a kind in every watched namespace."""
+        for store in self._stores[kind].values():
+            yield from store
+
     def resources_in(self, namespace: str) -> tuple[Manifest, ...]:
         """Return the CRMMonitoring resources of a namespace."""
         return self.in_namespace(CRM_MONITORING, namespace)

@@ -1,6 +1,7 @@
 """Feeds the work queue from the caches, and runs the workers."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
@@ -16,7 +17,6 @@ from crm_monitoring.manifest import (
     ObjectKey,
     owner_uids,
 )
-from crm_monitoring.reconcile import merged_secrets
 from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
 from crm_monitoring.reconcile.queue import WorkQueue
@@ -104,7 +104,7 @@ class Engine:
                 self._queue.done(key)
                 continue
             except Exception as error:
-                self._fail(key, error, started)
+                await self._fail(key, error, started)
             else:
                 self._succeed(key, result, started)
             if self._echoes.unsettled(key):
@@ -116,7 +116,7 @@ class Engine:
             return await self._resources.run(key)
         if key.kind == SECRET:
             if await self._merged.reconcile(key):
-                self._queue.add_after(key, merged_secrets.RECHECK_SECONDS)
+                self._queue.add_after(key, self._merged.recheck_seconds)
         else:
             retry = await self._workloads.release(key)
             if retry:
@@ -133,10 +133,13 @@ class Engine:
                 self._queue.add_after(key, outcome.retry_seconds)
         self._observer.passed(key, result, self._clock() - started)
 
-    def _fail(self, key: ObjectKey, error: Exception, started: float) -> None:
+    async def _fail(self, key: ObjectKey, error: Exception, started: float) -> None:
         patience = getattr(error, "retry_after_seconds", None) if isinstance(error, ClusterError) else None
         wait = self._queue.failed(key, patience or 0.0)
         self._observer.failed(key, error, self._clock() - started, wait)
+        if key.kind == CRM_MONITORING and not isinstance(error, ClusterError):
+            with contextlib.suppress(ClusterError):
+                await self._resources.confess(key, error)
 
     def _subscribe(self) -> None:
         for store in self._caches.scopes(CRM_MONITORING).values():
@@ -144,12 +147,15 @@ class Engine:
         for kind in CHILD_KINDS:
             for store in self._caches.scopes(kind).values():
                 store.subscribe(self._child_changed)
+                store.on_served(self.look_at_everything)
         for kind in WORKLOAD_KINDS:
             for store in self._caches.scopes(kind).values():
                 store.subscribe(self._workload_changed)
-        for kind in (SERVICE, ALERTMANAGER):
-            for store in self._caches.scopes(kind).values():
-                store.subscribe(self._neighbour_changed)
+        for store in self._caches.scopes(SERVICE).values():
+            store.subscribe(self._service_changed)
+        for store in self._caches.scopes(ALERTMANAGER).values():
+            store.subscribe(self._alertmanager_changed)
+            store.on_served(self.look_at_everything)
 
     def _resource_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if after is None or (before and before["metadata"]["uid"] != after["metadata"]["uid"]):
@@ -194,11 +200,14 @@ class Engine:
         else:
             self._queue.add(resource)
 
-    def _neighbour_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
-        if before and after and before.get("spec") == after.get("spec") and _labels(before) == _labels(after):
-            return
-        for body in self._caches.resources_in(key.namespace):
-            self._queue.add(_resource_key(body))
+    def _service_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if not _same_wish(before, after):
+            for body in self._caches.resources_in(key.namespace):
+                self._queue.add(_resource_key(body))
+
+    def _alertmanager_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if not _same_wish(before, after):
+            self.look_at_everything()
 
     def _look_at_workloads_that_we_hold(self) -> None:
         for kind in WORKLOAD_KINDS:
@@ -216,5 +225,9 @@ def _resource_key(body: Manifest) -> ObjectKey:
     return ObjectKey(CRM_MONITORING, body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def _labels(body: Manifest) -> object:
-    return body["metadata"].get("labels")
+def _same_wish(before: Manifest | None, after: Manifest | None) -> bool:
+    """Return whether an update changed nothing but the status."""
+    if before is None or after is None:
+        return False
+    labels = [body["metadata"].get("labels") for body in (before, after)]
+    return before.get("spec") == after.get("spec") and labels[0] == labels[1]

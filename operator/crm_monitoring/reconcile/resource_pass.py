@@ -17,22 +17,19 @@ from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.api.validation import load, validate
 from crm_monitoring.cluster.port import Cluster
 from crm_monitoring.errors import ClusterError, Conflict, InvalidSpec, Unavailable
-from crm_monitoring.manifest import ALERTMANAGER, SECRET, Manifest, ObjectKey, key_of
+from crm_monitoring.manifest import ALERTMANAGER, ALERTMANAGER_CONFIG, SECRET, Manifest, ObjectKey, key_of
 from crm_monitoring.reconcile import selection
 from crm_monitoring.reconcile.announcements import Announcer, transitions
 from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.children import Children, ChildResult, reason_of
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share
 from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
-from crm_monitoring.reconcile.secret_reader import SecretReader
+from crm_monitoring.reconcile.secret_reader import POLL_SECONDS, SecretReader
 from crm_monitoring.reconcile.status import Status, summarise
 from crm_monitoring.reconcile.workload_pass import WorkloadPass, WorkloadResult
 from crm_monitoring.render.bundle import Bundle
 from crm_monitoring.render.compiler import render
 from crm_monitoring.render.settings import RenderSettings
-
-CONFLICT_RECHECK_SECONDS = 60.0
-"""How soon to look again at an object that is not ours: such objects are not watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +44,10 @@ class PassResult:
 
 
 class ResourcePass:
-    """Runs passes over resources. `now` returns the wall clock, used for condition times only."""
+    """Runs passes over resources. `now` returns the wall clock, used for condition times only.
+
+    An object that is not ours is not watched, so one that stands in the way is looked at again after `recheck_seconds`.
+    """
 
     def __init__(
         self,
@@ -60,6 +60,7 @@ class ResourcePass:
         announcer: Announcer,
         settings: RenderSettings,
         now: Callable[[], datetime],
+        recheck_seconds: float = POLL_SECONDS,
     ) -> None:
         self._cluster = cluster
         self._caches = caches
@@ -69,6 +70,7 @@ class ResourcePass:
         self._announcer = announcer
         self._settings = settings
         self._now = now
+        self._recheck_seconds = recheck_seconds
         self._children = Children(cluster, caches)
         self._rendered: dict[str, bytes] = {}
 
@@ -77,6 +79,16 @@ class ResourcePass:
         self._secrets.forget(key)
         self._merged.forget(key)
         self._rendered.pop(uid, None)
+
+    async def confess(self, key: ObjectKey, error: Exception) -> None:
+        """Write into the status that a pass ended with an error that is not the API server's: a bug of ours."""
+        body = self._caches.get(key)
+        if body is not None and not body["metadata"].get("deletionTimestamp"):
+            message = (
+                f"The operator failed with {type(error).__name__}; its log says where. Its objects stay as they are."
+            )
+            finding = Finding(ConditionType.APPLIED, Reason.INTERNAL_ERROR, message)
+            await self._tell(key, body, Outcome(body["metadata"]["generation"], findings=(finding,)))
 
     async def run(self, key: ObjectKey) -> PassResult:
         """Make the cluster match one resource, and write its status if that changed.
@@ -122,10 +134,12 @@ class ResourcePass:
         if share is not None and verdict is None:
             return None
         outcome = self._outcome(resource, bundle, results, workload)
-        if share is not None and verdict is not None:
-            findings = [*outcome.findings, *((verdict.finding,) if verdict.finding else ())]
-            findings += self._unselected(resource)
-            outcome = replace(outcome, objects=(*outcome.objects, verdict.outcome), findings=tuple(findings))
+        unselected = self._unselected(resource, bundle)
+        if verdict is not None:
+            said = [finding for finding in (verdict.finding, unselected) if finding]
+            outcome = replace(outcome, objects=(*outcome.objects, verdict.outcome), findings=(*outcome.findings, *said))
+        elif unselected:
+            outcome = replace(outcome, findings=(*outcome.findings, unselected))
         return _observing(outcome) if observe else outcome
 
     async def _apply(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> list[ChildResult]:
@@ -147,26 +161,34 @@ class ResourcePass:
         secret = ObjectKey(SECRET, resource.metadata.namespace, notifications.secret_name)
         return Share(secret, resource.metadata.uid, bundle.fragment, observe)
 
-    def _unselected(self, resource: CRMMonitoring) -> list[Finding]:
-        """Return a finding when no Alertmanager of the namespace loads the merged Secret."""
+    def _unselected(self, resource: CRMMonitoring, bundle: Bundle) -> Finding | None:
+        """Return a finding when it can be told that no Alertmanager loads what is written."""
         notifications, namespace = resource.spec.notifications, resource.metadata.namespace
         if notifications is None or not self._caches.served(ALERTMANAGER, namespace):
-            return []
-        alertmanagers = self._caches.in_namespace(ALERTMANAGER, namespace)
-        if any(selection.loads_secret(alertmanager, notifications.secret_name) for alertmanager in alertmanagers):
-            return []
-        message = (
-            f"No Alertmanager in namespace {namespace} loads Secret {notifications.secret_name}, so nobody is told. Name "
-            f"one {notifications.secret_name.removeprefix('alertmanager-')}, set its spec.configSecret, or change "
-            f"spec.notifications.secretName or mode."
-        )
-        return [Finding(ConditionType.NOTIFICATIONS, Reason.NOT_SELECTED, message)]
+            return None
+        if notifications.mode == "Secret":
+            alertmanagers = self._caches.in_namespace(ALERTMANAGER, namespace)
+            loaded = any(selection.loads_secret(each, notifications.secret_name) for each in alertmanagers)
+            message = (
+                f"No Alertmanager in namespace {namespace} loads Secret {notifications.secret_name}, so nobody is told. "
+                f"Name one {notifications.secret_name.removeprefix('alertmanager-')}, set its spec.configSecret, or "
+                f"change spec.notifications.secretName or mode."
+            )
+        else:
+            configs = [child for child in bundle.children if child["kind"] == ALERTMANAGER_CONFIG.name]
+            alertmanagers = tuple(self._caches.all(ALERTMANAGER))
+            loaded = not configs or any(selection.selects_config(each, configs[0]) for each in alertmanagers)
+            message = (
+                "No Alertmanager selects the AlertmanagerConfig, so nobody is told. Compare the Alertmanager's "
+                "spec.alertmanagerConfigSelector and alertmanagerConfigNamespaceSelector with spec.objectLabels."
+            )
+        return None if loaded else Finding(ConditionType.NOTIFICATIONS, Reason.NOT_SELECTED, message)
 
     def _outcome(
         self, resource: CRMMonitoring, bundle: Bundle, results: list[ChildResult], workload: WorkloadResult
     ) -> Outcome:
         conflict = any(result.outcome.state is State.CONFLICT for result in results)
-        waits = [wait for wait in (workload.retry_seconds, CONFLICT_RECHECK_SECONDS if conflict else None) if wait]
+        waits = [wait for wait in (workload.retry_seconds, self._recheck_seconds if conflict else None) if wait]
         findings = (*bundle.findings, *(r.finding for r in results if r.finding), *workload.findings)
         held = self._held(bundle)
         return Outcome(
