@@ -60,7 +60,7 @@ def loaded(content: bytes) -> dict[str, Any]:
     return tree
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(MERGEABLE)
 def test_a_merged_file_splits_into_what_it_was_merged_from(parts: list[Fragment]) -> None:
     expected = {merged_document.owner(part): part for part in parts}
@@ -68,7 +68,7 @@ def test_a_merged_file_splits_into_what_it_was_merged_from(parts: list[Fragment]
     assert merged.split(merged.merge(parts), SECRET_NAME) == expected
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(MERGEABLE)
 def test_the_order_of_the_fragments_does_not_matter(parts: list[Fragment]) -> None:
     content = merged.merge(parts)
@@ -77,7 +77,7 @@ def test_the_order_of_the_fragments_does_not_matter(parts: list[Fragment]) -> No
     assert merged.check_merged(content) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(MERGEABLE)
 def test_what_is_split_can_be_merged_again_byte_for_byte(parts: list[Fragment]) -> None:
     content = merged.merge(parts)
@@ -85,7 +85,7 @@ def test_what_is_split_can_be_merged_again_byte_for_byte(parts: list[Fragment]) 
     assert merged.merge(merged.split(content, SECRET_NAME).values()) == content
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(fragments(), fragments(), LABELS)
 def test_a_resource_changes_nothing_for_alerts_that_are_not_its_own(
     mine: Fragment, theirs: Fragment, labels: Labels
@@ -101,6 +101,7 @@ def test_a_resource_changes_nothing_for_alerts_that_are_not_its_own(
         assert receivers_of(together, alert) == receivers_of(alone, alert)
 
 
+@settings(deadline=None)
 @given(PASSWORDS, st.sampled_from(["", "\n", "\x85", "\u2028", "\ufeff", "\x00", "\ud7ff"]))
 def test_no_value_can_add_settings(password: str, separator: str) -> None:
     value = f"{password}{separator}global: {{smtp_hello: x}}{separator}- &a *a !!python/name:os.system"
@@ -190,13 +191,14 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_no_live_file_can_stop_the_operator(content: Any) -> None:
     for fragment in merged.split(yaml.safe_dump(content).encode(), SECRET_NAME).values():
         assert merged.check(fragment) == []
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(JSON, st.integers(0, 40))
 def test_a_live_file_with_one_part_replaced_gives_back_only_sound_fragments(content: Any, position: int) -> None:
     tree = merged_document.document([fragment_of(full()), fragment_of(full(name="other"))])

@@ -2,7 +2,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_monitoring.api.conditions import ConditionType, Reason
@@ -139,6 +139,7 @@ SEVERITY_MAPS = st.dictionaries(
 SUBSETS = st.lists(st.sampled_from([severity.value for severity in Severity]), unique=True, max_size=4)
 
 
+@settings(deadline=None)
 @given(severity_map=SEVERITY_MAPS, severities=st.lists(SUBSETS, min_size=4, max_size=4), muted=SUBSETS)
 def test_severe_alerts_are_told_and_never_muted(
     severity_map: dict[str, str], severities: list[list[str]], muted: list[str]
@@ -196,7 +197,7 @@ def test_one_bad_credential_holds_the_whole_fragment(broken: bytes | None) -> No
 
 
 def test_a_mistake_that_the_schema_lets_through_is_found_before_alertmanager_finds_it() -> None:
-    email = {**EMAIL["email"], "authUsername": "$(POD_NAME)"}  # type: ignore[dict-item]
+    email = {**EMAIL["email"], "authUsername": "$(POD_NAME)"}
     part = part_of(notifying({"receivers": [{"name": "email", "email": email}]}))
 
     assert part.fragment_held
