@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -180,7 +180,7 @@ class Process:
     def _engine(self, cluster: Cluster, secrets: SecretReader) -> Engine:
         now = _utc_now
         announcer = Announcer(cluster, self._settings.identity, now, self._telemetry.events_failed.inc)
-        merged = MergedSecrets(cluster, self._caches, self._queue.add)
+        merged = MergedSecrets(cluster, self._caches, self._queue.add, self._settings.poll_seconds)
         workloads = WorkloadPass(cluster, self._caches, now)
         resources = ResourcePass(
             cluster,
@@ -191,6 +191,7 @@ class Process:
             announcer=announcer,
             settings=self._settings.render,
             now=now,
+            recheck_seconds=self._settings.poll_seconds,
         )
         return Engine(
             self._caches,
@@ -286,7 +287,7 @@ def _utc_now() -> datetime:
 
 def _call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
     """Call a function in the main loop from kopf's thread, which may outlive it for a moment."""
-    if not loop.is_closed():
+    with suppress(RuntimeError):  # the main loop is closed
         loop.call_soon_threadsafe(function, *arguments)
 
 

@@ -29,7 +29,7 @@ class Settings:
     resync_seconds: float = 300.0
     """How often the resources are listed again, give or take a fifth."""
     poll_seconds: float = 60.0
-    """How often each Secret in use is read again, give or take a fifth."""
+    """How often what is not watched is read again, give or take a fifth: Secrets, and foreign objects in our way."""
     log_level: str = "INFO"
     log_format: str = "json"
     render: RenderSettings = field(default_factory=RenderSettings)

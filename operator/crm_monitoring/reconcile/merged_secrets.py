@@ -18,12 +18,10 @@ from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import reason_of
 from crm_monitoring.reconcile.drift import Change, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
+from crm_monitoring.reconcile.secret_reader import POLL_SECONDS
 from crm_monitoring.render import merged
 from crm_monitoring.render.bundle import Fragment
 from crm_monitoring.render.names import MANAGED_BY, MANAGED_BY_LABEL
-
-RECHECK_SECONDS = 60.0
-"""How often a merged Secret is read again: it is never watched, so this is how drift in it is found."""
 
 CONTENT_KEY = "alertmanager.yaml"
 
@@ -49,9 +47,19 @@ class Verdict:
 
 
 class MergedSecrets:
-    """Keeps the shares, merges them, and remembers the verdicts."""
+    """Keeps the shares, merges them, and remembers the verdicts.
 
-    def __init__(self, cluster: Cluster, caches: Caches, look_at: Callable[[ObjectKey], None]) -> None:
+    A merged Secret is never watched: to be read again every `recheck_seconds` is how drift in it is found.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        caches: Caches,
+        look_at: Callable[[ObjectKey], None],
+        recheck_seconds: float = POLL_SECONDS,
+    ) -> None:
+        self.recheck_seconds = recheck_seconds
         self._cluster = cluster
         self._caches = caches
         self._look_at = look_at
