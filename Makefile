@@ -56,7 +56,7 @@ requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt
 
 demo: ## See it work on a real API server: make demo [KEEP=1] [CONTEXT=kind-x]
 	@cat tools/demo/opening.txt
-	@$(MAKE) --no-print-directory $(READY)
+	@$(MAKE) --no-print-directory --quiet $(READY)
 	@$(PY) -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
 
 bench: tools ## Measure 200 resources on the real API server: time, requests, CPU

@@ -48,8 +48,8 @@ def edit(stage: Stage) -> None:
         _kubectl(stage, "patch", "crmmonitoring", RESOURCE, "--type=merge", "-p", json.dumps(patch))
         started = time.monotonic()
         after = _eventually(lambda: _other_than(before, _threshold(stage)), "the rule does not follow")
-        stage.screen.say(f"rule before: ... {before}")
-        stage.screen.say(f"rule after:  ... {after}")
+        stage.screen.say(f"rule before: {before}")
+        stage.screen.say(f"rule after:  {after}")
         stage.screen.say(
             f"{1000 * (time.monotonic() - started):.0f} ms from the edit to the changed rule, kubectl included"
         )
@@ -103,13 +103,13 @@ def _uid(stage: Stage, name: str) -> str | None:
 
 
 def _threshold(stage: Stage) -> str | None:
-    """Return the end of the delivery alert's expression, where its threshold stands."""
+    """Return the part of the delivery alert's expression that holds its threshold."""
     rule = _get(stage, "prometheusrule", f"{RESOURCE}-crm-stock")
     for group in rule["spec"]["groups"]:
         for entry in group["rules"]:
             if entry.get("alert") == "CRMDeliveryRateLow" and entry["labels"].get("scope") == "overall":
-                expression: str = " ".join(entry["expr"].split())
-                return expression[-60:]
+                expression: str = entry["expr"]
+                return expression.partition(" and ")[0]
     return None
 
 

@@ -103,7 +103,7 @@ def summarise(outcome: Outcome, previous: Mapping[str, Any], now: datetime) -> S
         "conditions": shown,
         "resources": [_object(entry) for entry in sorted(outcome.objects) if entry.state is not State.DELETED],
         "rules": {"recording": outcome.rules.recording, "alerting": outcome.rules.alerting},
-        "warnings": sorted(set(outcome.warnings))[:MAX_WARNINGS],
+        "warnings": sorted({warning[:MAX_MESSAGE] for warning in outcome.warnings})[:MAX_WARNINGS],
     }
 
 
