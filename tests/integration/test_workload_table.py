@@ -1,18 +1,17 @@
 """Every owner, every start, both policies, both releases: what the workload looks like after each step."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.port import FIELD_MANAGER
-from crm_monitoring.manifest import DEPLOYMENT, Manifest, ObjectKey
+from crm_monitoring.manifest import Manifest
 from crm_monitoring.reconcile.workload import (
     Claim,
     Policy,
@@ -24,20 +23,13 @@ from crm_monitoring.reconcile.workload import (
 )
 from crm_monitoring.reconcile.workload.memory import ANNOTATION
 from crm_monitoring.render.bundle import WorkloadFields
-from support.owners import OWNERS, Owner
+from support.owners import IMAGE_2, OWNERS, READINESS, Owner, first_container, look, template
+from support.workload_operator import connected
 from testbed.controlplane import ControlPlane
 
 pytestmark = pytest.mark.integration
 
-READINESS = {
-    "httpGet": {"path": "/api/crm/health/readiness", "port": "http", "scheme": "HTTP"},
-    "initialDelaySeconds": 0,
-    "periodSeconds": 10,
-    "timeoutSeconds": 2,
-    "failureThreshold": 3,
-}
 CLAIM = Claim("crm", "uid-of-crm")
-MINUTES = timedelta(minutes=1)
 
 STARTS: Mapping[str, dict[str, Any]] = {
     "probe-none": {},
@@ -111,31 +103,20 @@ def owner(
 
 
 @pytest.fixture
-def cluster(admin: Path) -> Iterator[KubeCluster]:
-    return KubeCluster(Connection.load(str(admin)), may_write=lambda: True)  # type: ignore[return-value]
+async def cluster(admin: Path) -> AsyncIterator[KubeCluster]:
+    async with connected(admin) as cluster:
+        yield cluster
 
 
 def now() -> datetime:
     return datetime.now(UTC)
 
 
-async def look(cluster: KubeCluster, namespace: str, name: str) -> Manifest:
-    live = await cluster.get(ObjectKey(DEPLOYMENT, namespace, name))
-    assert live is not None
-    return live
-
-
 def slot_of(live: Manifest) -> tuple[Any, Any]:
     """Return the probe and the variable."""
-    container = live["spec"]["template"]["spec"]["containers"][0]
+    container = first_container(live)
     variables = [entry for entry in container.get("env") or () if entry["name"] == "CRM_LOG_LEVEL"]
     return container.get("readinessProbe"), variables
-
-
-def template(live: Manifest) -> Manifest:
-    """Return what makes a rollout when it changes. The generation counts changes of a Deployment's annotations, too."""
-    content: Manifest = live["spec"]["template"]
-    return content
 
 
 def assert_no_trace(live: Manifest) -> None:
@@ -144,8 +125,8 @@ def assert_no_trace(live: Manifest) -> None:
     assert FIELD_MANAGER not in str(live["metadata"]["managedFields"])
 
 
-async def reconcile(cluster: KubeCluster, live: Manifest, case: Case, at: datetime | None = None) -> WorkloadOutcome:
-    return await reconcile_workload(cluster, live, case.wanted, policy=case.policy, claim=CLAIM, now=at or now())
+async def reconcile(cluster: KubeCluster, live: Manifest, case: Case) -> WorkloadOutcome:
+    return await reconcile_workload(cluster, live, case.wanted, policy=case.policy, claim=CLAIM, now=now())
 
 
 @pytest.mark.parametrize("owner", OWNERS, indirect=True)
@@ -153,41 +134,39 @@ async def test_the_workload_after_each_step(owner: Owner, cluster: KubeCluster) 
     workloads = {case.name: [STARTS[case.start]] for case in CASES}
     assert owner.deploy(workloads) is None
 
-    async with cluster:
-        for case in CASES:
-            before = await look(cluster, owner.namespace, case.name)
+    for case in CASES:
+        before = await look(cluster, owner.namespace, case.name)
 
-            outcome = await reconcile(cluster, before, case)
+        outcome = await reconcile(cluster, before, case)
 
-            during = await look(cluster, owner.namespace, case.name)
-            assert [verdict.state for verdict in outcome.verdicts] == [case.state], case
-            assert bool(outcome.findings) is (case.state is SlotState.CONFLICT), case
-            assert (template(during) != template(before)) is case.ours, case
-            assert holds_anything(during) is case.ours, case
-            if not case.ours:
-                assert during == before, case
-            entries = [e for e in during["metadata"]["managedFields"] if e["manager"] == FIELD_MANAGER]
-            assert [entry["operation"] for entry in entries] == (["Apply"] if case.ours else []), case
+        during = await look(cluster, owner.namespace, case.name)
+        assert [verdict.state for verdict in outcome.verdicts] == [case.state], case
+        assert bool(outcome.findings) is (case.state is SlotState.CONFLICT), case
+        assert (template(during) != template(before)) is case.ours, case
+        assert holds_anything(during) is case.ours, case
+        if not case.ours:
+            assert during == before, case
+        entries = [e for e in during["metadata"]["managedFields"] if e["manager"] == FIELD_MANAGER]
+        assert [entry["operation"] for entry in entries] == (["Apply"] if case.ours else []), case
 
-            again = await reconcile(cluster, during, case)
-            assert (again.writes, again.changes) == (0, ()), case
+        again = await reconcile(cluster, during, case)
+        assert (again.writes, again.changes) == (0, ()), case
 
-            released = await release_workload(cluster, during, now())
+        released = await release_workload(cluster, during, now())
 
-            after = await look(cluster, owner.namespace, case.name)
-            assert_no_trace(after)
-            assert slot_of(after) == slot_of(before if case.undone or not case.ours else during), case
-            assert (template(after) != template(during)) is case.undone, case
-            assert (await release_workload(cluster, after, now())).writes == 0, case
-            assert released.live is not None
+        after = await look(cluster, owner.namespace, case.name)
+        assert_no_trace(after)
+        assert slot_of(after) == slot_of(before if case.undone or not case.ours else during), case
+        assert (template(after) != template(during)) is case.undone, case
+        assert (await release_workload(cluster, after, now())).writes == 0, case
+        assert released.live is not None
 
+    # After the release every further deploy of the owner works: the same again, another image, another name.
     assert owner.deploy(workloads) is None
-    image = {"image": "registry.example.com/crm:2"}
-    assert owner.deploy({case.name: [{**STARTS[case.start], **image}] for case in CASES}) is None
-    renamed = {"name": "web", **image}
+    assert owner.deploy({case.name: [{**STARTS[case.start], **IMAGE_2}] for case in CASES}) is None
+    renamed = {"name": "web", **IMAGE_2}
     assert owner.deploy({case.name: [{**STARTS[case.start], **renamed}] for case in CASES}) is None
-    async with KubeCluster(Connection.load(str(owner.plane.kubeconfig())), may_write=lambda: True) as reader:
-        for case in CASES:
-            live = await look(reader, owner.namespace, case.name)
-            (container,) = live["spec"]["template"]["spec"]["containers"]
-            assert (container["name"], container["image"]) == ("web", image["image"]), case
+    for case in CASES:
+        live = await look(cluster, owner.namespace, case.name)
+        (container,) = template(live)["spec"]["containers"]
+        assert (container["name"], container["image"]) == ("web", IMAGE_2["image"]), case

@@ -1,4 +1,4 @@
-"""Those who deploy the workload beside us: kubectl client side and server side, Helm 3 and Helm 4."""
+"""Those who deploy the workload beside us: kubectl client side and server side, Helm 3 and Helm 4; and what we want."""
 
 import json
 import subprocess
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crm_monitoring.cluster.port import Reader
+from crm_monitoring.manifest import DEPLOYMENT, Manifest, ObjectKey
 from testbed import binaries
 from testbed.controlplane import ControlPlane
 
@@ -16,6 +18,16 @@ OWNERS = ("client-side apply", "server-side apply", "Helm 3", "Helm 4")
 
 SERVER_SIDE = ("server-side apply", "Helm 4")
 """Owners whose fields conflict with those of others."""
+
+READINESS: dict[str, Any] = {
+    "httpGet": {"path": "/api/crm/health/readiness", "port": "http", "scheme": "HTTP"},
+    "initialDelaySeconds": 0,
+    "periodSeconds": 10,
+    "timeoutSeconds": 2,
+    "failureThreshold": 3,
+}
+
+IMAGE_2 = {"image": "registry.example.com/crm:2"}
 
 _RELEASE = "crm"
 _CHART = {"apiVersion": "v2", "name": "crm", "version": "0.1.0"}
@@ -32,6 +44,25 @@ def deployment(name: str, containers: Containers) -> dict[str, Any]:
         "metadata": {"name": name},
         "spec": {"selector": {"matchLabels": labels}, "template": template},
     }
+
+
+def template(live: Manifest) -> Manifest:
+    """Return what makes a rollout when it changes. The generation counts changes of a Deployment's annotations, too."""
+    content: Manifest = live["spec"]["template"]
+    return content
+
+
+def first_container(live: Manifest) -> Manifest:
+    """Return the first container."""
+    container: Manifest = template(live)["spec"]["containers"][0]
+    return container
+
+
+async def look(cluster: Reader, namespace: str, name: str) -> Manifest:
+    """Return the live Deployment, which must exist."""
+    live = await cluster.get(ObjectKey(DEPLOYMENT, namespace, name))
+    assert live is not None
+    return live
 
 
 @dataclass(frozen=True)

@@ -89,24 +89,25 @@ async def _run(
     written = conflicts = 0
     while True:
         plan = next_plan(live)
-        for verdict in plan.verdicts:
-            if verdict.state in CHANGES and plan.write:
-                changes.setdefault(verdict.slot, verdict)
         if plan.write is None or observe:
-            return _outcome(plan, changes, written, live)
+            planned = {verdict.slot: verdict for verdict in plan.verdicts if verdict.state in CHANGES}
+            return _outcome(plan, planned or changes, written, live)
         if written >= _MOST_WRITES:
             raise Conflict(f"{key}: it changes faster than it can be written")
         try:
             live = await _execute(cluster, live, plan.write)
             written += 1
+            for verdict in plan.verdicts:
+                if verdict.slot in plan.write.slots or verdict.state is SlotState.RELEASED:
+                    changes.setdefault(verdict.slot, verdict)
         except FieldConflict as problem:
             managers = tuple(sorted(set(problem.owners.values())))
-            return _outcome(_stopped(plan, SlotState.CONFLICT, managers=managers), {}, written, live)
+            return _outcome(_stopped(plan, SlotState.CONFLICT, managers=managers), changes, written, live)
         except Refused as problem:
             if not plan.write.slots:
                 raise
             stopped = _stopped(plan, SlotState.REFUSED, note=problem.message)
-            return _outcome(stopped, {}, written, live)
+            return _outcome(stopped, changes, written, live)
         except Conflict:
             conflicts += 1
             fresh = await cluster.get(key)

@@ -21,6 +21,7 @@ from crm_monitoring.reconcile.workload.slots import (
     only,
     place_of,
     says_something,
+    stored,
 )
 from crm_monitoring.reconcile.workload.verdicts import SlotState, Verdict
 
@@ -69,6 +70,12 @@ class Situation:
     def live(self) -> Value | None:
         """Return what is in the slot."""
         return self.place.value
+
+    @property
+    def held(self) -> Value:
+        """Return what we own of the slot once it holds what is wanted."""
+        assert self.wanted is not None
+        return stored(self.slot, self.wanted)
 
     @property
     def taken(self) -> bool:
@@ -139,8 +146,7 @@ def already_as_wanted(it: Situation) -> Judgement | None:
     if it.ours_alone or not (it.owners.foreign or it.place.twice):
         original = it.memory.originals.get(it.slot)
         clash = clashing_keys(it.slot, original) if it.taken and original else ()
-        managers = tuple(it.owners.others) if clash else ()
-        return Judgement(Step.HOLD, Verdict(it.slot, SlotState.IN_SYNC, managers, clash), it.wanted)
+        return Judgement(Step.HOLD, Verdict(it.slot, SlotState.IN_SYNC, clash=clash), it.held)
     step = Step.GIVE_UP if it.owners.ours else Step.NOTHING
     return Judgement(step, Verdict(it.slot, SlotState.SATISFIED, tuple(it.owners.others)))
 
@@ -164,7 +170,8 @@ def ours_to_change(it: Situation) -> Judgement | None:
     if not _is_ours_to_change(it):
         return None
     assert it.live is not None
-    step = Step.REPLACE if clashing_keys(it.slot, it.live) else Step.SET
+    out_of_reach = it.different - it.owners.ours - leaves_of(it.held)  # an apply can neither set nor drop these
+    step = Step.REPLACE if out_of_reach else Step.SET
     return _change(it, step, SlotState.APPLIED)
 
 
@@ -256,7 +263,7 @@ def _change(
         held = only(it.live, it.owners.ours) if it.live and it.owners.ours else None
         return Judgement(Step.HOLD if held else Step.NOTHING, verdict, held)
     verdict = Verdict(it.slot, state, managers, clash)
-    return Judgement(step, verdict, it.wanted if it.wanted is not None else value, it.place, take)
+    return Judgement(step, verdict, it.held if it.wanted is not None else value, it.place, take)
 
 
 def _conflict(it: Situation) -> Judgement:

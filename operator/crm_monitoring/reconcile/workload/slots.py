@@ -118,6 +118,16 @@ def leaves_of(value: Value) -> frozenset[Leaf]:
     return frozenset(leaf for leaf, _ in _walk(value) if leaf != ("name",))
 
 
+def stored(slot: Slot, value: Value) -> Value:
+    """Return a value as the API server keeps it: a delay of 0 is stored as absent.
+
+    Owning the absent field would make everybody's server-side apply of the same 0 a conflict with us.
+    """
+    if slot.variable is not None or value.get("initialDelaySeconds") != 0:
+        return value
+    return {key: content for key, content in value.items() if key != "initialDelaySeconds"}
+
+
 def differing(slot: Slot, live: Value, wanted: Value) -> frozenset[Leaf]:
     """Return the leaves in which a slot is not as wanted, defaults counted in. Fields that are not wanted do not count.
 

@@ -50,7 +50,7 @@ _REASONS: Mapping[SlotState, Reason] = {
 }
 """States that keep the condition from being True, worst first."""
 
-NOBODY = "(nobody recorded)"
+NOBODY = "nobody recorded"
 """Stands for the manager of a field that managedFields does not mention."""
 
 
@@ -89,7 +89,8 @@ def findings(verdicts: Iterable[Verdict]) -> tuple[Finding, ...]:
 def warnings(verdicts: Iterable[Verdict]) -> tuple[str, ...]:
     """Return what a person should know although all is as the resource asks."""
     return tuple(
-        f"{verdict.slot}: {_who(verdict)} cannot deploy until its manifest stops setting {' and '.join(verdict.clash)}"
+        f"{verdict.slot}: the API server refuses further deploys of the workload's owner until its manifest stops "
+        f"setting {' and '.join(verdict.clash)} there"
         for verdict in verdicts
         if verdict.state in (SlotState.TAKEN, SlotState.IN_SYNC) and verdict.clash
     )
