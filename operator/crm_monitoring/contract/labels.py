@@ -20,7 +20,9 @@ class Label:
     max_values: int = 50
 
 
-CHANNELS = ("email", "sms", "whatsapp", "chat", "push")
+EMAIL = "email"
+
+CHANNELS = (EMAIL, "sms", "whatsapp", "chat", "push")
 
 DELIVERED_STATUSES = ("delivered", "opened", "clicked", "read")
 """Values of `status` that end a communication well."""

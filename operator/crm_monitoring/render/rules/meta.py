@@ -80,9 +80,11 @@ def _metric_missing(context: Context, settled: Settled) -> Iterator[Firing]:
     scope, window = context.scope, settled.window
     up = promql.select(promql.UP, scope)
     scraped = promql.both(promql.number_of(f"{up} == 1", scope), promql.number_of(f"{up.offset(window)} == 1", scope))
-    finished = _seen(promql.select(metrics.COMMUNICATIONS, scope, status=_any_of(labels.FINISHED_STATUSES)), window)
-    delivered = _seen(promql.select(metrics.COMMUNICATIONS, scope, status=labels.DELIVERED), window)
-    mailed = _seen(promql.select(metrics.COMMUNICATIONS, scope, status=labels.DELIVERED, channel="email"), window)
+    finished = _counted(promql.select(metrics.COMMUNICATIONS, scope, status=_any_of(labels.FINISHED_STATUSES)), window)
+    delivered = _counted(promql.select(metrics.COMMUNICATIONS, scope, status=labels.DELIVERED), window)
+    mailed = _counted(
+        promql.select(metrics.COMMUNICATIONS, scope, status=labels.DELIVERED, channel=labels.EMAIL), window
+    )
     requested = _seen(promql.select(metrics.API_REQUESTS, scope), window)
     evidence: dict[Metric, str | None] = {
         **dict.fromkeys(_CHECKED_ALWAYS),
@@ -109,6 +111,10 @@ def _metric_missing(context: Context, settled: Settled) -> Iterator[Firing]:
 
 def _seen(series: Selector, window: str) -> str:
     return promql.over_time("present", series, window)
+
+
+def _counted(series: Selector, window: str) -> str:
+    return promql.compare(promql.increase(series, window), ">", 0)
 
 
 def _any_of(values: tuple[str, ...]) -> Match:

@@ -9,8 +9,6 @@ from crm_monitoring.render import promql
 from crm_monitoring.render.promql import Scope, Selector
 from crm_monitoring.render.rules.model import RecordingRule, recording_rule
 
-EMAIL = "email"
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -113,7 +111,7 @@ _EXPRESSIONS: dict[Recorded, Callable[[Source], str]] = {
     recorded.CHANNEL_BEST: lambda s: promql.largest(s.raw(metrics.CHANNEL_AVAILABILITY), s.scope, "channel"),
     recorded.CHANNEL_WORST: lambda s: promql.smallest(s.raw(metrics.CHANNEL_AVAILABILITY), s.scope, "channel"),
     recorded.EMAILS_DELIVERED: lambda s: s.counted(
-        metrics.COMMUNICATIONS, "message_type", channel=EMAIL, status=labels.DELIVERED
+        metrics.COMMUNICATIONS, "message_type", channel=labels.EMAIL, status=labels.DELIVERED
     ),
     recorded.OPEN_RATE: _open_rate,
     recorded.DELIVERIES: lambda s: s.counted(metrics.DELIVERY_TIME, "channel", suffix="_count"),
