@@ -17,7 +17,7 @@ from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.port import Reader
 from crm_monitoring.reconcile.outcome import PLANNED, State
-from crm_monitoring.reconcile.workload.verdicts import CHANGES, Verdict
+from crm_monitoring.reconcile.workload.verdicts import CHANGES, SlotState, Verdict
 from crm_monitoring.render.settings import RenderSettings
 
 _WORDS = {
@@ -29,6 +29,9 @@ _WORDS = {
     State.CONFLICT: "name is taken",
     State.FAILED: "not possible",
 }
+
+_LATER = frozenset({SlotState.RATE_LIMITED, SlotState.WAITING_FOR_ROLLOUT})
+"""States of fields that change once the target has had its rest."""
 
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -124,7 +127,7 @@ def _show_fields(plan: Plan) -> bool:
     different = False
     target = plan.resource.spec.target
     for verdict in plan.fields:
-        different |= verdict.state in CHANGES
+        different |= verdict.state in CHANGES | _LATER
         click.echo(f"{_word(verdict)}  {target.kind} {plan.resource.metadata.namespace}/{target.name}: {verdict.slot}")
     return different
 
@@ -132,4 +135,6 @@ def _show_fields(plan: Plan) -> bool:
 def _word(verdict: Verdict) -> str:
     if verdict.state in CHANGES:
         return "would change"
+    if verdict.state in _LATER:
+        return f"would change later ({verdict.state})"
     return "unchanged" if verdict.is_fine else f"not possible ({verdict.state})"
