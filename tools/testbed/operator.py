@@ -78,6 +78,11 @@ class Operator:
         return self._process.running
 
     @property
+    def exit_code(self) -> int | None:
+        """Return the exit code of the last run, None while it runs."""
+        return self._process.exit_code
+
+    @property
     def pid(self) -> int:
         """Return its process id."""
         return self._process.pid

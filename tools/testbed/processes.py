@@ -64,6 +64,11 @@ class ChildProcess:
         assert self._child is not None, f"{self.name} was never started"
         return self._child.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """Return how the last run ended: the code, the negative number of a signal, None while it runs."""
+        return self._child.poll() if self._child else None
+
     def start(self) -> Self:
         """Start the program in a session of its own, so that Ctrl-C reaches only the test run."""
         assert not self.running, f"{self.name} runs already"
