@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crm_monitoring.cluster.port import FIELD_MANAGER
 from crm_monitoring.reconcile.workload import (
     SlotState,
     holds_anything,
@@ -185,6 +186,22 @@ async def test_an_edit_of_one_field_of_our_probe_gives_the_probe_to_the_editor(
     assert (await operator.probe())["failureThreshold"] == 9
     assert not holds_anything(await operator.live())
     assert operator.rollouts == 1
+
+
+@every_owner
+async def test_a_variable_that_a_person_sets_otherwise_is_theirs(owner: Owner, operator: Operator) -> None:
+    assert owner.deploy({NAME: [{}]}) is None
+    await operator.reconcile(WANTED)
+    operator.plane.kubectl("set", "env", f"deployment/{NAME}", "CRM_LOG_LEVEL=DEBUG", "--namespace", operator.namespace)
+
+    outcome = await operator.reconcile(WANTED)
+
+    assert set(states(outcome)) == {SlotState.CONFLICT, SlotState.IN_SYNC}
+    live = await operator.live()
+    assert first_container(live)["env"] == [{"name": "CRM_LOG_LEVEL", "value": "DEBUG"}]
+    ours = [entry for entry in live["metadata"]["managedFields"] if entry["manager"] == FIELD_MANAGER]
+    assert "CRM_LOG_LEVEL" not in str(ours)
+    assert (await operator.reconcile(WANTED)).writes == 0
 
 
 async def test_a_workload_without_managed_fields_is_left_alone(owner: Owner, operator: Operator) -> None:

@@ -33,6 +33,9 @@ class Owners:
     """Ours by a JSON patch, which appears as `Update`."""
     others: Mapping[str, frozenset[Leaf]] = field(default_factory=dict)
     """Everybody else's, by manager."""
+    mentioned: bool = False
+    """Whether an entry of ours names the slot. It does so still when another manager has changed every leaf, and that
+    alone keeps a variable, or its container, from being removed by a server-side apply."""
 
     @property
     def ours(self) -> frozenset[Leaf]:
@@ -50,8 +53,11 @@ def owners_of(live: Manifest, slot: Slot) -> Owners:
     applied: frozenset[Leaf] = frozenset()
     patched: frozenset[Leaf] = frozenset()
     others: dict[str, frozenset[Leaf]] = {}
+    mentioned = False
     for entry in _entries(live):
-        leaves = frozenset(_leaves(_at(_tree(entry), _path(slot)))) - {("name",)}
+        branch = _at(_tree(entry), _path(slot))
+        mentioned |= branch is not None and is_ours(entry)
+        leaves = frozenset(_leaves(branch)) - {("name",)}
         if not leaves:
             continue
         if not is_ours(entry):
@@ -61,7 +67,7 @@ def owners_of(live: Manifest, slot: Slot) -> Owners:
             applied |= leaves
         else:
             patched |= leaves
-    return Owners(applied, patched, dict(sorted(others.items())))
+    return Owners(applied, patched, dict(sorted(others.items())), mentioned)
 
 
 def is_ours(entry: Mapping[str, Any]) -> bool:
@@ -80,7 +86,7 @@ def was_patched(live: Manifest) -> bool:
 
 
 def held_slots(live: Manifest) -> frozenset[Slot]:
-    """Return the slots of which we own a leaf."""
+    """Return the slots that our entries mention."""
     return frozenset(slot for entry in _entries(live) if is_ours(entry) for slot in _slots(_tree(entry)))
 
 

@@ -147,8 +147,7 @@ def already_as_wanted(it: Situation) -> Judgement | None:
         original = it.memory.originals.get(it.slot)
         clash = clashing_keys(it.slot, original) if it.taken and original else ()
         return Judgement(Step.HOLD, Verdict(it.slot, SlotState.IN_SYNC, clash=clash), it.held)
-    step = Step.GIVE_UP if it.owners.ours else Step.NOTHING
-    return Judgement(step, Verdict(it.slot, SlotState.SATISFIED, tuple(it.owners.others)))
+    return Judgement(_let_go(it), Verdict(it.slot, SlotState.SATISFIED, tuple(it.owners.others)))
 
 
 def undone_too_often(it: Situation) -> Judgement | None:
@@ -182,13 +181,8 @@ def somebody_elses(it: Situation) -> Judgement:
     return _change(it, Step.REPLACE, SlotState.TAKEN, take=True)
 
 
-def not_ours(it: Situation) -> Judgement | None:
-    """It is not wanted, and no part of it is ours."""
-    return None if it.owners.ours else Judgement(Step.NOTHING, Verdict(it.slot, SlotState.RELEASED))
-
-
 def gone(it: Situation) -> Judgement | None:
-    """It is empty. An entry may still name a field in it: one that held zero, which is stored as absent."""
+    """It is empty. An entry may still mention a field in it: one that held zero, which is stored as absent."""
     return Judgement(Step.GIVE_UP, Verdict(it.slot, SlotState.RELEASED)) if it.live is None else None
 
 
@@ -216,7 +210,7 @@ def taken_over(it: Situation) -> Judgement | None:
 
 def ours_to_remove(it: Situation) -> Judgement | None:
     """Remove takes away what only we have set."""
-    if it.policy.deletion == "Retain" or it.taken or it.owners.foreign or it.place.twice:
+    if it.policy.deletion == "Retain" or it.taken or not it.ours_alone or it.owners.foreign or it.place.twice:
         return None
     return _change(it, Step.REMOVE, SlotState.REMOVED)
 
@@ -236,7 +230,6 @@ WANTED: tuple[Rule, ...] = (
 )
 
 UNWANTED: tuple[Rule, ...] = (
-    not_ours,
     gone,
     back_as_it_was,
     taken_over,
@@ -272,7 +265,7 @@ def _conflict(it: Situation) -> Judgement:
 
 
 def _let_go(it: Situation) -> Step:
-    return Step.GIVE_UP if it.owners.ours else Step.NOTHING
+    return Step.GIVE_UP if it.owners.mentioned else Step.NOTHING
 
 
 def takes_after(

@@ -217,6 +217,55 @@ def test_a_slot_that_waits_is_held_with_the_value_that_it_has() -> None:
     assert plan.write.slots == ()
 
 
+def test_what_is_let_go_is_given_up_before_anything_is_changed() -> None:
+    workload = recorded(
+        {"readinessProbe": OTHER, "env": [{"name": "CRM_LOG_LEVEL", "value": "INFO"}]},
+        {HELM: ALL, OURS: ["env.CRM_LOG_LEVEL.value", f"@{ANNOTATION}"]},
+        annotations=remembered(),
+    )
+
+    plan = decide(workload, WANTED, TAKE_OVER, CLAIM, NOW)
+
+    assert isinstance(plan.write, JsonPatch)
+    assert [operation["path"] for operation in plan.write.operations[1:]] == ["/metadata/managedFields"]
+    assert {str(verdict.slot): verdict.state for verdict in plan.verdicts} == {
+        "api/env/CRM_LOG_LEVEL": SlotState.RELEASED,
+        "api/readinessProbe": SlotState.TAKEN,
+    }
+
+
+def test_a_variable_that_somebody_else_changed_is_no_longer_mentioned_by_us() -> None:
+    workload = recorded(
+        {"readinessProbe": READINESS, "env": [{"name": "CRM_LOG_LEVEL", "value": "DEBUG"}]},
+        {OURS: [*ALL, "env.CRM_LOG_LEVEL", f"@{ANNOTATION}"], HELM: ["env.CRM_LOG_LEVEL.value"]},
+        annotations=remembered(),
+    )
+    wanted = WorkloadFields("api", WANTED.probes, LEVEL.env)
+
+    plan = decide(workload, wanted, RESPECT, CLAIM, NOW)
+
+    assert isinstance(plan.write, JsonPatch)
+    assert "CRM_LOG_LEVEL" not in str([e for e in plan.write.operations[1]["value"] if e["manager"] != "helm"])
+    assert plan.verdicts[0].state is SlotState.CONFLICT
+
+
+def test_an_apply_that_changes_a_value_remembers_when() -> None:
+    plan = decide(live(), WANTED, RESPECT, CLAIM, NOW)
+
+    assert isinstance(plan.write, Apply)
+    assert Memory.of(plan.write.manifest) == Memory("crm", "uid", changed=NOW, takes={PROBE: (NOW,)})
+    assert not plan.write.force
+
+
+def test_our_annotation_is_taken_back_by_force() -> None:
+    workload = recorded({"readinessProbe": READINESS}, {OURS: ALL, HELM: [f"@{ANNOTATION}"]}, annotations=remembered())
+
+    plan = decide(workload, WANTED, RESPECT, CLAIM, NOW)
+
+    assert isinstance(plan.write, Apply)
+    assert plan.write.force
+
+
 def test_takes_of_another_resource_do_not_count() -> None:
     workload = live(OTHER, {HELM: ALL}, takes=TWICE, changed=LONG_AGO)
 

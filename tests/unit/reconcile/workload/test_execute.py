@@ -72,6 +72,13 @@ async def test_a_refusal_is_told_and_tried_again_later() -> None:
     assert outcome.recheck_after_seconds == 600
 
 
+async def test_a_refusal_of_a_write_that_changes_no_slot_is_an_error() -> None:
+    live = recorded({"readinessProbe": READINESS})
+
+    with pytest.raises(Refused):
+        await reconcile(Refusing(Refused("no"), live), live)
+
+
 async def test_an_object_that_keeps_changing_is_left_for_later() -> None:
     cluster = Refusing(Conflict("changed"), recorded({}))
 

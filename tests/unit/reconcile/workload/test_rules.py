@@ -138,6 +138,18 @@ RULES: dict[str, tuple[Manifest, Policy, Expected]] = {
         RESPECT,
         Expected(SlotState.CONFLICT, "gives up", ("helm",)),
     ),
+    "a delay that nobody owns is dropped by replacing the probe": (
+        live({**READINESS, "initialDelaySeconds": 30}, {OURS: ALL}),
+        RESPECT,
+        Expected(SlotState.APPLIED, "replaces"),
+    ),
+    "a slot that its owner changed after the take-over is taken over once more": (
+        live(
+            OTHER, {OURS: ALL[1:], HELM: ALL[:1]}, originals={PROBE: TCP}, takes={PROBE: (LONG_AGO,)}, changed=LONG_AGO
+        ),
+        TAKE_OVER,
+        Expected(SlotState.TAKEN, "replaces", ("helm",)),
+    ),
     "a change of ours within ten minutes waits": (
         live(OTHER, {OURS: ALL}, changed=NOW - timedelta(minutes=9)),
         RESPECT,
