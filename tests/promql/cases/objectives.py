@@ -123,6 +123,13 @@ CASES = {
         {"60m": ("CRMAPIErrorRateHigh api=smtp", f"{FAST} slo=api")},
         OTHERS,
     ),
+    "series of an existing job burn the budget": Case(
+        FAST,
+        {DELIVERED: "0+20x60", FAILED: "0+80x60"},
+        {"20m": (*LOW, f"{FAST} slo=delivery")},
+        {**NINETY_FIVE, "metrics": {"monitor": "None", "existingJob": "legacy"}},
+        scraped={"namespace": "crm", "job": "legacy", "instance": "a"},
+    ),
     "deliveries without a bucket at the bound are not taken for late": Case(
         FAST,
         {bucket("600"): "0+100x90", bucket("+Inf"): "0+100x90", COUNT: "0+100x90"},

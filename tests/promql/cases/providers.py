@@ -94,6 +94,19 @@ CASES = {
     "requests are not exported and few communications fail": Case(
         API, {errors("timeout"): "0+4x60", DELIVERED: "0+95x60", FAILED: "0+5x60"}, {"25m": ()}
     ),
+    "an existing job: a new counter of refusals, and estimated requests": Case(
+        AUTH,
+        {
+            errors("auth"): "_x12 1x60",
+            errors("timeout"): "0+8x60",
+            'crm_api_errors_total{api="twilio",error_type="auth",job="other"}': "_x12 1x60",
+            DELIVERED: "0+95x60",
+            FAILED: "0+5x60",
+        },
+        {"13m": (TWILIO, f"{API} api=twilio")},
+        {"metrics": {"monitor": "None", "existingJob": "legacy"}},
+        scraped={"namespace": "crm", "job": "legacy", "instance": "a"},
+    ),
     "30 retries for 100 communications": Case(
         RETRY, {DELIVERED: "0+100x60", RETRIES: "0+20x60", SECOND_RETRIES: "0+10x60"}, {"9m": (), "45m": (RETRY,)}
     ),
