@@ -18,7 +18,10 @@ from crm_monitoring.render.documents import dump
 from crm_monitoring.render.settings import RenderSettings
 from crm_monitoring.render.workload import workload_patch
 
-PATCH_COMMENT = "# A part of an object that exists: for `kubectl apply --server-side`, not for a plain `kubectl apply`."
+PATCH_COMMENT = """\
+# A part of an object that exists. Apply it under a name of its own, or what you applied before would be removed:
+#   kubectl apply --server-side --field-manager=crm-monitoring-operator -f FILE
+"""
 
 
 @click.command(
@@ -30,7 +33,11 @@ PATCH_COMMENT = "# A part of an object that exists: for `kubectl apply --server-
 )
 @options.files
 @options.context
-@click.option("--include-patch", is_flag=True, help="Add the fields that spec.workload sets, as a partial workload.")
+@click.option(
+    "--include-patch",
+    is_flag=True,
+    help="Add the fields that spec.workload sets, as a partial workload for kubectl apply --server-side --field-manager=...",
+)
 @click.option(
     "--secrets-from",
     metavar="FILE",
@@ -99,7 +106,7 @@ def _text(result: Compiled, *, include_patch: bool) -> str:
         return text
     kind = next(kind for kind in WORKLOAD_KINDS if kind.name == target.kind)
     patch = dump([workload_patch(result.resource, fields, kind)])
-    return text + patch.replace("---\n", f"---\n{PATCH_COMMENT}\n", 1)
+    return text + patch.replace("---\n", f"---\n{PATCH_COMMENT}", 1)
 
 
 def _secret(key: ObjectKey, fragments: list[Fragment], *, redacted: bool) -> Manifest:

@@ -180,7 +180,7 @@ def test_the_patch_of_the_workload_is_added_only_when_asked_for(notifying: Path)
     assert "Deployment crm-api" not in names(without)
     assert "--include-patch adds them" in without.stderr
     assert "Deployment crm-api" in names(patched)
-    assert "# A part of an object that exists: for `kubectl apply --server-side`" in patched.stdout
+    assert "--server-side --field-manager=crm-monitoring-operator" in patched.stdout
 
 
 def test_a_namespace_is_taken_from_the_resource_then_from_the_option_then_default(tmp_path: Path) -> None:
