@@ -40,6 +40,7 @@ class Store:
         self._subscribers: list[Subscriber] = []
         self._on_served: list[Callable[[], None]] = []
         self._complete_to: int | None = None
+        self._listing: Replacement | None = None
 
     def get(self, key: ObjectKey) -> Manifest | None:
         """Return the object, or None when it is absent as far as known."""
@@ -100,6 +101,8 @@ class Store:
         entry = self._entries.get(key)
         if entry and not _newer(entry.version, version):
             self._set(key, None)
+        if self._listing:
+            self._listing.forget(key, version)
         self._complete(version)
 
     def advance(self, resource_version: str) -> None:
@@ -107,8 +110,12 @@ class Store:
         self._complete(_integer(resource_version))
 
     def replacing(self) -> "Replacement":
-        """Begin to take a full list, page by page. Nothing changes before its `commit`."""
-        return Replacement(self)
+        """Begin to take a full list, page by page: call it before the first page is asked for.
+
+        Nothing changes before its `commit`. Events may be taken meanwhile; what they say wins over an older list.
+        """
+        self._listing = Replacement(self, self._complete_to)
+        return self._listing
 
     def replace(self, manifests: Iterable[Manifest], resource_version: str) -> None:
         """Take a full list as of `resource_version` at once."""
@@ -123,10 +130,12 @@ class Store:
             self._set(key, None)
         self._serve(False)
 
-    def _commit(self, listed: dict[ObjectKey, _Entry], version: int | None) -> None:
+    def _commit(self, listed: dict[ObjectKey, _Entry], version: int | None, known_to: int | None) -> None:
         self.synced = True
-        went_back = version is not None and _newer(self._complete_to, version)  # a restored backup
-        self._complete_to = version
+        self._listing = None
+        went_back = version is not None and _newer(known_to, version)  # a restored backup
+        if went_back or not _newer(self._complete_to, version):
+            self._complete_to = version
         for key, entry in list(self._entries.items()):
             if key not in listed and (went_back or not _newer(entry.version, version)):
                 self._set(key, None)
@@ -184,22 +193,34 @@ class Store:
 
 
 class Replacement:
-    """A full list on its way into a store. Objects pass the store's `transform` as they come, to bound memory."""
+    """A full list on its way into a store. Objects pass the store's `transform` as they come, to bound memory.
 
-    def __init__(self, store: Store) -> None:
+    `known_to` is the version up to which the store was complete before: a list as of an older one is a restored backup.
+    """
+
+    def __init__(self, store: Store, known_to: int | None) -> None:
         self._store = store
+        self._known_to = known_to
         self._listed: dict[ObjectKey, _Entry] = {}
+        self._forgotten: dict[ObjectKey, int | None] = {}
 
     def add(self, manifests: Iterable[Manifest]) -> None:
         """Take one page."""
         self._listed.update(map(self._store._admit, manifests))
+
+    def forget(self, key: ObjectKey, version: int | None) -> None:
+        """Take note that an object was deleted while the list is under way: the list may still show it."""
+        self._forgotten[key] = version
 
     def commit(self, resource_version: str) -> int:
         """Make the store hold what was listed as of this version; return how many objects that is.
 
         What vanished is reported to subscribers as removed. An object that was `put` after the list was taken stays.
         """
-        self._store._commit(self._listed, _integer(resource_version))
+        for key, version in self._forgotten.items():
+            if key in self._listed and _newer(version, self._listed[key].version):
+                del self._listed[key]
+        self._store._commit(self._listed, _integer(resource_version), self._known_to)
         return len(self._listed)
 
 

@@ -101,6 +101,42 @@ def test_a_restored_backup_with_lower_versions_is_believed(store):
     assert key("b") not in store
 
 
+def test_events_that_overtake_a_list_are_no_restored_backup(store, changes):
+    store.replace([config_map("a", 100)], "110")
+    listing = store.replacing()
+    listing.add([config_map("a", 112)])
+    store.observe(config_map("a", 114))
+    store.observe(config_map("b", 115))
+
+    listing.commit("113")
+
+    assert _version(store.get(key("a"))) == "114"
+    assert _version(store.get(key("b"))) == "115"
+    assert changes == [("a", None, "100"), ("a", "100", "114"), ("b", None, "115")]
+
+
+def test_a_list_does_not_bring_back_what_was_deleted_while_it_was_under_way(store):
+    store.replace([config_map("a", 100)], "110")
+    listing = store.replacing()
+    listing.add([config_map("a", 100)])
+    store.forget(config_map("a", 112))
+
+    listing.commit("111")
+
+    assert key("a") not in store
+
+
+def test_a_list_shows_what_was_made_again_after_a_deletion(store):
+    store.replace([config_map("a", 100)], "110")
+    listing = store.replacing()
+    store.forget(config_map("a", 112))
+    listing.add([config_map("a", 113)])
+
+    listing.commit("114")
+
+    assert _version(store.get(key("a"))) == "113"
+
+
 def test_objects_are_found_by_owner_and_by_namespace(store):
     store.observe(owned("a", 1, "u1"))
     store.observe(owned("b", 2, "u1", "u2"))
