@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 
 _UNIT_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PART = re.compile(r"([0-9]+)(ms|s|m|h|d)")
@@ -22,6 +23,7 @@ def ratio(percentage: str) -> Decimal:
     return Decimal(percentage.removesuffix("%")) / 100
 
 
+@lru_cache(maxsize=512)
 def prometheus_duration(duration: str) -> str:
     """Return the duration in the one way in which Prometheus itself prints it: largest unit first, no zero parts."""
     rest = milliseconds(duration)

@@ -4,6 +4,7 @@ Nothing else in the program writes a selector. Every selector is confined to one
 the resource's identity (`contract.labels.IDENTITY`), so that results of two aggregations always match each other.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -18,12 +19,17 @@ UP = "up"
 """Written by Prometheus itself for each target and scrape: 1 when the scrape went well."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
+_PLAIN = re.compile(r'[^\x00-\x1f\x7f"\\]*')
+"""Text that needs no escape: nearly all there is, so it is looked at as a whole first."""
+
 _REGEX_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 _OWN_SERIES = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
 def quote(text: str) -> str:
     """Return a PromQL string literal; raise ValueError for control characters other than the line feed."""
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     if any((character < " " and character != "\n") or character == "\x7f" for character in text):
         raise ValueError("a PromQL string cannot hold control characters")
     return '"' + "".join(_ESCAPES.get(character, character) for character in text) + '"'
