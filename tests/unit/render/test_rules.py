@@ -1,8 +1,7 @@
 """The rules of a resource as objects: closed over the contract, confined to the resource, complete, overridable."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import promql_parser
 import pytest
@@ -13,10 +12,9 @@ from crm_monitoring.contract.alerts import Unit
 from crm_monitoring.contract.metrics import MetricType
 from crm_monitoring.manifest import PROMETHEUS_RULE, Manifest, ObjectKey
 from crm_monitoring.render import names, rules
-from crm_monitoring.render.bundle import Part, RuleCounts
-from crm_monitoring.render.observed import Observed
-from crm_monitoring.render.settings import RenderSettings
+from crm_monitoring.render.bundle import RuleCounts
 from support.resources import SLACK, full, minimal, parsed, secret_key
+from support.rules import alert_rules, part, rules_of
 
 LEGACY = {"metrics": {"monitor": "None", "existingJob": "legacy"}}
 WATCHDOG = {
@@ -33,26 +31,6 @@ RESOURCES: dict[str, Manifest] = {
 
 _LE = "le"
 _ON_TARGETS = {"job", "instance"}
-
-
-def part(body: Manifest, settings: RenderSettings | None = None) -> Part:
-    return rules.part(parsed(body), Observed(), {}, settings or RenderSettings())
-
-
-def rules_of(body: Manifest, settings: RenderSettings | None = None) -> list[dict[str, Any]]:
-    return [r for o in part(body, settings).children for group in o["spec"]["groups"] for r in group["rules"]]
-
-
-def alert_rules(
-    change: Mapping[str, Any] | None = None, settings: RenderSettings | None = None
-) -> list[dict[str, Any]]:
-    return [rule for rule in rules_of(minimal(change), settings) if "alert" in rule]
-
-
-def named(name: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the first rule of an alert under an override."""
-    found = alert_rules({"alerts": {"overrides": {name: dict(overrides or {})}}, "slos": full()["spec"]["slos"]})
-    return next(rule for rule in found if rule["alert"] == name)
 
 
 def selectors(expression: str) -> list[promql_parser.VectorSelector]:
@@ -180,123 +158,6 @@ def _labels_read(expression: str) -> set[str]:
 def test_the_stock_alerts_are_those_of_the_contract() -> None:
     found = {rule["alert"] for rule in alert_rules({"slos": full()["spec"]["slos"]})}
     assert found == {alert.name for alert in alerts.ALL}
-
-
-@pytest.mark.parametrize("alert", alerts.ALL, ids=lambda alert: alert.name)
-def test_every_alert_can_be_disabled(alert: alerts.Alert) -> None:
-    change = {"alerts": {"overrides": {alert.name: {"enabled": False}}}, "slos": full()["spec"]["slos"]}
-    assert alert.name not in {rule["alert"] for rule in alert_rules(change)}
-
-
-@pytest.mark.parametrize("alert", alerts.ALL, ids=lambda alert: alert.name)
-def test_every_alert_takes_durations_severity_labels_and_annotations(alert: alerts.Alert) -> None:
-    rule = named(
-        alert.name,
-        {
-            "for": "90m",
-            "keepFiringFor": "3m",
-            "severity": "low",
-            "labels": {"owner": "me"},
-            "annotations": {"summary": "Mine", "chat": "#ops"},
-        },
-    )
-    assert rule["for"] == "1h30m"
-    assert rule["keep_firing_for"] == "3m"
-    assert rule["labels"]["severity"] == "low"
-    assert rule["labels"]["owner"] == "me"
-    assert rule["annotations"]["summary"] == "Mine"
-    assert rule["annotations"]["chat"] == "#ops"
-
-
-THRESHOLDS = {"RATIO": ("12.5%", "0.125"), "SECONDS": ("90m", "5400"), "COUNT": ("1234", "1234")}
-
-
-@pytest.mark.parametrize("alert", [a for a in alerts.ALL if a.unit is not Unit.NONE], ids=lambda alert: alert.name)
-def test_every_threshold_can_be_changed(alert: alerts.Alert) -> None:
-    written, compared = THRESHOLDS[alert.unit.name]
-    assert re.search(rf"[<>] {re.escape(compared)}\b", named(alert.name, {"threshold": written})["expr"])
-
-
-@pytest.mark.parametrize("alert", [a for a in alerts.ALL if a.minimum_volume is not None], ids=lambda alert: alert.name)
-def test_every_minimum_volume_can_be_changed(alert: alerts.Alert) -> None:
-    assert ">= 4321" in named(alert.name, {"minimumVolume": 4321})["expr"]
-
-
-@pytest.mark.parametrize("alert", [a for a in alerts.ALL if a.window], ids=lambda alert: alert.name)
-def test_every_window_can_be_changed(alert: alerts.Alert) -> None:
-    assert re.search(r"(\[|offset |\w)77m|1h17m", named(alert.name, {"window": "77m"})["expr"])
-
-
-def test_a_window_of_zero_keeps_no_alert_alive() -> None:
-    assert "keep_firing_for" not in named("CRMQueueSizeHigh", {"keepFiringFor": "0s"})
-
-
-def test_severities_are_exported_under_the_mapped_names() -> None:
-    found = alert_rules({"alerts": {"severityMap": {"high": "critical", "medium": "warning"}}})
-    assert {rule["labels"]["severity"] for rule in found} == {"critical", "warning", "low"}
-
-
-def test_the_cluster_is_a_label_when_the_operator_knows_it() -> None:
-    found = alert_rules(settings=RenderSettings(cluster="eu-1"))
-    assert {rule["labels"].get("cluster") for rule in found} == {"eu-1"}
-    assert {rule["labels"].get("cluster") for rule in alert_rules()} == {None}
-
-
-def test_the_resource_s_runbooks_win_over_the_operator_s() -> None:
-    settings = RenderSettings(runbook_base_url="https://a.example/")
-    own = {"alerts": {"runbookBaseUrl": "https://b.example/r"}}
-    assert named_url(alert_rules(settings=settings)) == "https://a.example/CRMQueueSizeHigh.md"
-    assert named_url(alert_rules(own, settings)) == "https://b.example/r/CRMQueueSizeHigh.md"
-
-
-def named_url(found: list[dict[str, Any]]) -> str:
-    url = next(rule for rule in found if rule["alert"] == "CRMQueueSizeHigh")["annotations"]["runbook_url"]
-    assert isinstance(url, str)
-    return url
-
-
-def test_labels_of_users_never_replace_those_that_tell_alerts_apart() -> None:
-    user = {"team": "crm", "channel": "all", "scope": "mine", "job": "x"}
-    change = {"alerts": {"extraLabels": user, "overrides": {"CRMQueueStuck": {"labels": {"priority": "p"}}}}}
-    for rule in alert_rules(change):
-        assert rule["labels"]["team"] == "crm"
-        assert rule["labels"].get("scope") != "mine"
-        assert not {"channel", "priority"} & set(rule["labels"])
-    warnings = part(minimal(change)).warnings
-    assert [w.partition(":")[0] for w in warnings] == [
-        "spec.alerts.extraLabels.channel",
-        "spec.alerts.extraLabels.scope",
-        "spec.alerts.overrides.CRMQueueStuck.labels.priority",
-    ]
-
-
-TEMPLATES = {
-    "a label": ("{{ $labels.channel }}", "{{ $labels.channel }}"),
-    "the value": ("{{ $value | humanize }}", "{{ $value | humanize }}"),
-    "a query": ('{{ query "up" }}', '{{ "{{" }} query "up" }}'),
-    "a query with a trim marker": ('{{- query "up" }}', '{{ "{{" }}- query "up" }}'),
-    "a third brace": ("{{{ $value }}", '{{ "{{" }}{ $value }}'),
-    "a pipeline into something else": ("{{ $value | query }}", '{{ "{{" }} $value | query }}'),
-    "a variable of the template": ("{{ $externalURL }}", '{{ "{{" }} $externalURL }}'),
-    "no template": ("100 % of }} {", "100 % of }} {"),
-}
-
-
-@pytest.mark.parametrize("story", TEMPLATES)
-def test_templates_of_users_reach_nothing_but_labels_and_the_value(story: str) -> None:
-    written, expected = TEMPLATES[story]
-    change = {
-        "alerts": {
-            "extraLabels": {"team": written},
-            "overrides": {"CRMQueueSizeHigh": {"annotations": {"note": written}}},
-            "custom": [{"alert": "Mine", "expr": "crm_queue_size > 1", "summary": written, "description": written}],
-        }
-    }
-    found = {rule["alert"]: rule for rule in alert_rules(change)}
-    assert found["CRMQueueSizeHigh"]["annotations"]["note"] == expected
-    assert found["CRMQueueSizeHigh"]["labels"]["team"] == expected
-    assert found["Mine"]["annotations"]["summary"] == expected
-    assert found["Mine"]["annotations"]["description"] == expected
 
 
 def test_each_concern_has_an_object_of_its_own() -> None:
