@@ -7,7 +7,6 @@ annotations nor its finalizer, and comparing every event with them would cost fi
 import asyncio
 import random
 import threading
-import warnings
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,9 @@ import kopf
 
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.manifest import CRM_MONITORING
+
+CLOSING_SECONDS = 2.0
+"""How long kopf's tasks may take to close their connections."""
 
 Event = tuple[str | None, dict[str, Any]]
 """kopf's event type (None while listing) and the object."""
@@ -116,18 +118,30 @@ def settings(watch: Watch) -> kopf.OperatorSettings:
 
 
 async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:
-    """Run kopf in the current event loop until `stop` is set or it gives up."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", category=FutureWarning)
-        await kopf.operator(
+    """Run kopf in the current event loop, which must be its own, until `stop` is set; raise what ended it before that.
+
+    `stop` is set in any case at the end: a thread waits for it, and the loop cannot be closed while it does.
+    """
+    stopped = asyncio.get_running_loop().run_in_executor(None, stop.wait)
+    try:
+        # kopf.operator() would wait five seconds for its watchers when one of them failed, and for ever for a stop flag.
+        roots = await kopf.spawn_tasks(
             registry=registry(watch),
             settings=settings(watch),
             standalone=True,
             clusterwide=watch.clusterwide,
             namespaces=sorted(watch.namespaces),
-            stop_flag=stop,
             ready_flag=ready,
         )
+        done, _ = await asyncio.wait({*roots, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        ended = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in ended:
+            task.cancel()
+        await asyncio.wait(ended, timeout=CLOSING_SECONDS)
+        for failed in done:
+            failed.result()
+    finally:
+        stop.set()
 
 
 def run_in_thread(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:

@@ -3,7 +3,8 @@
 import asyncio
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 SHORTEST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 30.0
@@ -14,8 +15,8 @@ GOOD_RUN_SECONDS = 60.0
 class Supervisor:
     """Runs a blocking function in threads, one after the other, until stopped.
 
-    `run` takes a flag that asks it to stop and one that it sets when it is ready. `on_restart` is called in the main
-    loop after each end, with the class name of the error or `Ended`.
+    `run` takes a flag that asks it to stop and one that it sets when it is ready, both new for each run. `on_restart`
+    is called in the main loop after each end, with the class name of the error or `Ended`.
     """
 
     def __init__(
@@ -24,15 +25,17 @@ class Supervisor:
         *,
         on_restart: Callable[[str], None],
         clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
     ) -> None:
         self._run = run
         self._on_restart = on_restart
         self._clock = clock
+        self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - spreads load
+        self._stopping = False
         self._stop = threading.Event()
         self._ready = threading.Event()
-        self._thread: threading.Thread | None = None
         self.failures = 0
         """How many runs in a row were short."""
 
@@ -43,25 +46,27 @@ class Supervisor:
 
     async def run(self) -> None:
         """Work until cancelled or stopped."""
-        while not self._stop.is_set():
+        while not self._stopping:
+            self._stop, self._ready = threading.Event(), threading.Event()
             started = self._clock()
-            reason = await self._once()
+            reason = await self._once(self._stop, self._ready)
             self._ready.clear()
-            if self._stop.is_set():
+            if self._stopping:
                 return
             self.failures = 0 if self._clock() - started >= GOOD_RUN_SECONDS else self.failures + 1
             self._on_restart(reason)
-            await asyncio.sleep(self._wait())
+            await self._sleep(self._wait())
 
     def stop(self) -> None:
         """Ask the current run to end; do not wait for it."""
+        self._stopping = True
         self._stop.set()
 
     def _wait(self) -> float:
         longest = SHORTEST_WAIT_SECONDS * 2.0 ** min(max(self.failures - 1, 0), 10)
         return min(LONGEST_WAIT_SECONDS, longest) * self._rng.uniform(0.8, 1.2)
 
-    async def _once(self) -> str:
+    async def _once(self, stop: threading.Event, ready: threading.Event) -> str:
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[str] = loop.create_future()
 
@@ -72,13 +77,12 @@ class Supervisor:
         def work() -> None:
             reason = "Ended"
             try:
-                self._run(self._stop, self._ready)
+                self._run(stop, ready)
             except Exception as error:
                 reason = type(error).__name__
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the main loop is closed: nobody needs to know any more
                 loop.call_soon_threadsafe(tell, reason)
 
         # A daemon thread: the process must be able to end while kopf still closes its connections.
-        self._thread = threading.Thread(target=work, name="kopf", daemon=True)
-        self._thread.start()
+        threading.Thread(target=work, name="kopf", daemon=True).start()
         return await ended

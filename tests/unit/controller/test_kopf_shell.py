@@ -1,0 +1,152 @@
+"""kopf watches, and does nothing else: it stores nothing, posts nothing, and lets go when it is done."""
+
+import asyncio
+import json
+import threading
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from crm_monitoring.cluster.connection import Connection, Credentials
+from crm_monitoring.controller import kopf_shell
+from crm_monitoring.controller.kopf_shell import NothingCompared, NothingStored, Watch
+from crm_monitoring.manifest import CRM_MONITORING
+from unit.cluster.server import eventually
+
+EVENT = {
+    "apiVersion": CRM_MONITORING.api_version,
+    "kind": CRM_MONITORING.name,
+    "metadata": {"name": "crm", "namespace": "shop", "uid": "u", "resourceVersion": "7"},
+    "spec": {"target": {"name": "crm-api"}},
+}
+
+
+def watch(url="http://127.0.0.1:1", namespaces=("shop",), on_resource=lambda *_: None):
+    return Watch(Connection(url, Credentials(lambda: None)), namespaces, on_resource, lambda _: None)
+
+
+def handlers(registry):
+    """Return every registered handler by where it is registered."""
+    kinds = ("_activities", "_indexing", "_watching", "_spawning", "_changing", "_webhooks")
+    return {kind: list(getattr(registry, kind).get_all_handlers()) for kind in kinds}
+
+
+@pytest.mark.parametrize("namespaces", [(), ("shop",)])
+def test_only_event_and_login_handlers_exist_so_kopf_needs_no_annotation_and_no_finalizer(namespaces):
+    registered = handlers(kopf_shell.registry(watch(namespaces=namespaces)))
+    assert [handler.activity.value for handler in registered.pop("_activities")] == ["authentication"]
+    assert len(registered.pop("_watching")) == (1 if namespaces else 2)
+    assert not any(registered.values())
+
+
+def test_definitions_are_watched_only_in_the_whole_cluster_because_a_namespaced_role_may_not():
+    assert watch(namespaces=()).clusterwide
+    assert kopf_shell.settings(watch()).scanning.disabled
+    assert not kopf_shell.settings(watch(namespaces=())).scanning.disabled
+
+
+def test_the_storages_store_nothing_and_find_nothing():
+    progress, difference = NothingStored(), NothingCompared()
+    patch, body = {}, {"spec": {"a": 1}}
+    assert progress.fetch(key="k", body=body) is None
+    progress.store(key="k", record={"message": "text"}, body=body, patch=patch)
+    progress.touch(body=body, patch=patch, value="x")
+    progress.purge(key="k", body=body, patch=patch)
+    difference.store(body=body, patch=patch, essence={"a": 1})
+    assert difference.build(body=body) == difference.fetch(body=body) == {}
+    assert progress.clear(essence={"a": 1}) == {"a": 1}
+    assert patch == {}
+
+
+def test_kopf_is_told_to_post_nothing_and_not_to_kill_the_process():
+    chosen = kopf_shell.settings(watch())
+    assert isinstance(chosen.persistence.progress_storage, NothingStored)
+    assert isinstance(chosen.persistence.diffbase_storage, NothingCompared)
+    assert not chosen.posting.enabled
+    assert chosen.process.ultimate_exiting_timeout is None
+    assert sum(chosen.networking.error_backoffs) < 12
+
+
+def served(plural, kind):
+    return {"name": plural, "singularName": "", "namespaced": True, "kind": kind, "verbs": ["list", "watch", "patch"]}
+
+
+_VERSION = {"version": CRM_MONITORING.version}
+DISCOVERY = {
+    "/api": {"versions": ["v1"]},
+    "/api/v1": {"resources": [served("namespaces", "Namespace")]},
+    "/apis": {"groups": [{"name": CRM_MONITORING.group, "versions": [_VERSION], "preferredVersion": _VERSION}]},
+    f"/apis/{CRM_MONITORING.api_version}": {"resources": [served(CRM_MONITORING.plural, CRM_MONITORING.name)]},
+}
+
+
+@asynccontextmanager
+async def api_server(answer_watch):
+    """Play as much of an API server as kopf asks for; return its address."""
+
+    async def answer(request):
+        if request.path.endswith(CRM_MONITORING.plural) and "watch" in request.query:
+            return await answer_watch(request)
+        return web.json_response(DISCOVERY.get(request.path) or {"metadata": {"resourceVersion": "5"}, "items": []})
+
+    application = web.Application()
+    application.router.add_route("GET", "/{path:.*}", answer)
+    runner = web.AppRunner(application, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def streaming(*lines):
+    async def answer(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for line in lines:
+            await response.write(json.dumps(line).encode() + b"\n")
+        await asyncio.sleep(60)
+        return response
+
+    return answer
+
+
+@asynccontextmanager
+async def running(watched):
+    """Run kopf as the supervisor does; yield its stop flag and what tells how it ended."""
+    stop = threading.Event()
+
+    async def run():
+        try:
+            await asyncio.to_thread(kopf_shell.run_in_thread, watched, stop, threading.Event())
+        except Exception as error:
+            return type(error).__name__
+        return "Ended"
+
+    ended = asyncio.create_task(run())
+    try:
+        yield stop, ended
+    finally:
+        stop.set()
+        await ended
+
+
+async def test_what_kopf_sees_is_handed_on_until_it_is_stopped():
+    seen = []
+    async with (
+        api_server(streaming({"type": "ADDED", "object": EVENT})) as url,
+        running(watch(url, on_resource=lambda *event: seen.append(event))) as (stop, ended),
+    ):
+        await eventually(lambda: seen)
+        stop.set()
+        assert await asyncio.wait_for(ended, 4) == "Ended"
+    assert seen == [("ADDED", EVENT)]
+
+
+async def test_a_broken_stream_ends_kopf_at_once_and_frees_the_thread_that_waits_for_the_stop_flag():
+    broken = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": "etcdserver: leader changed"}}
+    async with api_server(streaming(broken)) as url, running(watch(url)) as (stop, ended):
+        assert await asyncio.wait_for(ended, 4) == "WatchingError"
+        assert stop.is_set()
