@@ -15,6 +15,10 @@ from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
 
 
+_PASSING = (Unavailable, Conflict, DependencyMissing)
+"""Failed requests that are tried again. A kind that the cache lists and a request does not find is coming or going."""
+
+
 @dataclass(frozen=True, slots=True)
 class ChildResult:
     """What became of one child, and what it means for the conditions."""
@@ -39,7 +43,7 @@ class Children:
         """
         key = key_of(desired)
         if not self._caches.served(key.kind, key.namespace):
-            return _failed(key, DependencyMissing(_missing(key)))
+            return _failed(key, None, Reason.DEPENDENCY_MISSING, _missing(key))
         try:
             live = self._caches.get(key) or await self._cluster.get(key)
             if live is not None and uid not in owner_uids(live):
@@ -126,7 +130,7 @@ def _failed(
     state = State.CONFLICT if reason is Reason.NAME_CONFLICT else State.FAILED
     outcome = ObjectOutcome(key, state, text)
     finding = Finding(ConditionType.APPLIED, reason, text)
-    return ChildResult(outcome, finding, transient=isinstance(error, Unavailable | Conflict))
+    return ChildResult(outcome, finding, transient=isinstance(error, _PASSING))
 
 
 def reason_of(error: ClusterError | None) -> Reason:
