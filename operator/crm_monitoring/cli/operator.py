@@ -1,27 +1,31 @@
 """`operator`: the process that runs in the cluster."""
 
 import asyncio
+import errno
 import os
 import re
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import click
+from structlog.typing import FilteringBoundLogger
 
 from crm_monitoring.cli import options
-from crm_monitoring.cli.exits import Failure, codes
+from crm_monitoring.cli.exits import FOUND, Failure, codes
 from crm_monitoring.cluster.connection import SERVICE_ACCOUNT
 from crm_monitoring.cluster.lease import Timing
 from crm_monitoring.controller import logs
 from crm_monitoring.controller.process import Process
 from crm_monitoring.controller.settings import Settings
-from crm_monitoring.errors import Problem, SettingsError
+from crm_monitoring.errors import MonitoringError, Problem, SettingsError
 from crm_monitoring.render.settings import RenderSettings
 
 ENVIRONMENT_PREFIX = "CRM_OPERATOR"
 """Every option is also read from the environment: --poll-seconds from CRM_OPERATOR_POLL_SECONDS."""
+
+_NO_ADDRESS = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES})
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DEFAULTS = Settings()
@@ -129,7 +133,7 @@ def _flags(command: Callable[..., Any]) -> Callable[..., Any]:
     context_settings={"auto_envvar_prefix": ENVIRONMENT_PREFIX},
     epilog=codes(
         ok="ended by SIGTERM or SIGINT",
-        found="the Lease was lost; another replica may write now",
+        found="the Lease was lost, or something happened that should not; the log says where",
         failed="a setting is wrong, or packages are missing",
     ),
 )
@@ -142,7 +146,31 @@ def command(**given: Any) -> None:
     """
     settings = settings_of(**given)
     logger = logs.configure(settings.log_level, settings.log_format)
-    raise click.exceptions.Exit(asyncio.run(Process(settings, logger).run()))
+    raise click.exceptions.Exit(exit_code_of(Process(settings, logger).run, settings, logger))
+
+
+def exit_code_of(run: Callable[[], Coroutine[Any, Any, int]], settings: Settings, logger: FilteringBoundLogger) -> int:
+    """Run the process to its end. What should not happen is logged by class and place: its text may hold anything."""
+    try:
+        return asyncio.run(run())
+    except MonitoringError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_ADDRESS:
+            return _crashed(error, logger)
+        raise Failure(f"--host and --port: cannot listen on {settings.host}:{settings.port}") from None
+    except Exception as error:
+        return _crashed(error, logger)
+
+
+def _crashed(error: Exception, logger: FilteringBoundLogger) -> int:
+    logger.critical(
+        "Operator crashed",
+        event_name="operator_crashed",
+        error=type(error).__name__,
+        frames=logs.frames(error.__traceback__),
+    )
+    return FOUND
 
 
 def settings_of(

@@ -70,3 +70,11 @@ def test_as_a_plugin_the_usage_line_says_kubectl_crm() -> None:
 def test_output_that_is_no_terminal_has_no_colour(tmp_path: Path) -> None:
     result = run("validate", "-f", written(tmp_path / "crm.yaml", minimal({"mode": "Watch"})))
     assert "\x1b" not in result.output
+
+
+def test_no_color_in_the_environment_means_no_colour_on_a_terminal_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert cli.callback is not None
+    with cli.make_context("crm-monitoring", ["version"]) as context:
+        context.invoke(cli.callback)
+        assert context.color is False

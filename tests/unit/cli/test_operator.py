@@ -1,13 +1,21 @@
 """`operator`: from options and environment to settings."""
 
 import dataclasses
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from crm_monitoring.cli.operator import command, settings_of
+from crm_monitoring.cli.operator import command, exit_code_of, settings_of
+from crm_monitoring.controller import logs
 from crm_monitoring.controller.settings import Settings
 from crm_monitoring.render.settings import RenderSettings
 from support.cli import run
@@ -112,3 +120,42 @@ def test_a_kubeconfig_that_cannot_be_used_is_one_message() -> None:
     result = run("operator", "--kubeconfig", "/nowhere/config", "--host", "127.0.0.1", "--port", "0")
     assert result.exit_code == 2
     assert result.stderr == "Error: kubeconfig: /nowhere/config cannot be used as a kubeconfig file\n"
+
+
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: nobody, cluster: {server: "http://127.0.0.1:9"}}]
+users: [{name: nobody, user: {}}]
+contexts: [{name: nobody, context: {cluster: nobody, user: nobody}}]
+current-context: nobody
+"""
+
+
+def test_a_port_that_is_taken_is_one_message(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(KUBECONFIG)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "crm_monitoring", "operator", "--kubeconfig", "config", "--host", "127.0.0.1"],
+            cwd=tmp_path,
+            env={**os.environ, "CRM_OPERATOR_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == f"Error: --host and --port: cannot listen on 127.0.0.1:{port}\n"
+
+
+def test_a_crash_is_logged_by_its_class_and_place_without_its_text() -> None:
+    async def broken() -> int:
+        raise RuntimeError("T0P5ECRET")
+
+    stream = io.StringIO()
+    code = exit_code_of(broken, Settings(), logs.configure("INFO", "json", stream))
+
+    line = json.loads(stream.getvalue())
+    assert (code, line["error"], line["event"]) == (1, "RuntimeError", "operator_crashed")
+    assert line["frames"][-1].endswith(" broken")
+    assert "T0P5ECRET" not in stream.getvalue()
