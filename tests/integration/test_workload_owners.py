@@ -124,6 +124,23 @@ async def test_a_fight_over_a_probe_ends_after_two_reverts(owner: Owner, operato
     assert (await operator.reconcile(policy=TAKE_OVER)).writes == 0
 
 
+@every_owner
+async def test_wishes_that_change_after_a_take_over_are_followed(owner: Owner, operator: Operator) -> None:
+    assert owner.deploy({NAME: [{"readinessProbe": {"tcpSocket": {"port": 80}, "failureThreshold": 3}}]}) is None
+    await operator.reconcile(policy=TAKE_OVER)
+
+    for threshold in (5, 6, 7, 8):
+        await operator.finish_rollout()
+        operator.now += 11 * MINUTE
+        wanted = WorkloadFields("api", {"readinessProbe": {**READINESS, "failureThreshold": threshold}}, {})
+        assert states(await operator.reconcile(wanted, TAKE_OVER)) == [SlotState.IN_SYNC]
+        assert (await operator.probe())["failureThreshold"] == threshold
+
+    assert operator.rollouts == 5
+    await operator.release()
+    assert (await operator.probe())["tcpSocket"] == {"port": 80}
+
+
 @pytest.mark.parametrize("owner", SERVER_SIDE, indirect=True)
 async def test_a_server_side_owner_is_told_who_took_its_probe(owner: Owner, operator: Operator) -> None:
     assert owner.deploy({NAME: [OLD_PROBE]}) is None

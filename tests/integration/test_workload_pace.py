@@ -163,8 +163,8 @@ async def test_a_restart_between_any_two_writes_changes_nothing(
         templates = [original]
         dying: Any = Dying(operator.cluster, deaths, carried_out=carried_out)
         try:
-            arguments = {"policy": policy, "claim": CLAIM, "now": operator.now}
-            await reconcile_workload(dying, await operator.live(), WANTED, **arguments)
+            live = await operator.live()
+            await reconcile_workload(dying, live, WANTED, policy=policy, claim=CLAIM, now=operator.now)
         except Unavailable:
             templates.append(template(await operator.live()))
         await operator.reconcile(WANTED, policy)

@@ -87,7 +87,9 @@ class Case:
         return self.ours and (self.deletion == "Remove" or self.start in UNMERGEABLE)
 
 
-CASES = [Case(*combination) for combination in product(STARTS, ("Respect", "TakeOver"), ("Retain", "Remove"))]
+CONFLICTS: tuple[Literal["Respect", "TakeOver"], ...] = ("Respect", "TakeOver")
+DELETIONS: tuple[Literal["Retain", "Remove"], ...] = ("Retain", "Remove")
+CASES = [Case(*combination) for combination in product(STARTS, CONFLICTS, DELETIONS)]
 
 
 @pytest.fixture

@@ -169,8 +169,9 @@ def ours_to_change(it: Situation) -> Judgement | None:
     if not _is_ours_to_change(it):
         return None
     assert it.live is not None
-    out_of_reach = it.different - it.owners.ours - leaves_of(it.held)  # an apply can neither set nor drop these
-    step = Step.REPLACE if out_of_reach else Step.SET
+    unowned = it.different - it.owners.ours - leaves_of(it.held)  # an apply would leave these as they are
+    shared = it.different & it.owners.foreign  # and would be a conflict on these
+    step = Step.REPLACE if unowned or shared else Step.SET
     return _change(it, step, SlotState.APPLIED)
 
 
@@ -241,8 +242,13 @@ UNWANTED: tuple[Rule, ...] = (
 def _is_ours_to_change(it: Situation) -> bool:
     if it.live is None or not it.owners.ours:
         return False
-    # After a take-over its earlier owner still stands for the fields that already were as we want them.
-    return not it.owners.foreign or (it.taken and it.different <= it.owners.ours - it.owners.foreign)
+    if not it.owners.foreign:
+        return True
+    # After a take-over its earlier owner still stands for the fields that already were as we wanted them, beside us.
+    # A field that it has changed since is no longer ours.
+    clashing = clashing_keys(it.slot, it.live)
+    theirs = it.owners.foreign - it.owners.ours
+    return it.taken and not any(leaf in theirs or leaf[0] in clashing for leaf in it.different)
 
 
 def _change(

@@ -1,6 +1,8 @@
 """From judgements to the next write, and how slots are released."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -85,6 +87,12 @@ RELEASES: dict[str, tuple[Manifest, Policy, str, SlotState]] = {
         "gives up",
         SlotState.RELEASED,
     ),
+    "a value of which we own nothing is not removed": (
+        live(TCP, {OURS: ["readinessProbe"]}),
+        Policy(deletion="Remove"),
+        "gives up",
+        SlotState.RELEASED,
+    ),
     "a slot that is empty already is given up": (
         live(None, {OURS: ["readinessProbe.initialDelaySeconds"]}),
         Policy(deletion="Remove"),
@@ -101,16 +109,21 @@ def test_how_a_slot_is_released(case: tuple[Manifest, Policy, str, SlotState]) -
     plan = decide(workload, None, policy, CLAIM, NOW)
 
     assert isinstance(plan.write, JsonPatch)
-    operations = plan.write.operations[1:]
-    described = {
-        "remove": lambda operation: f"removes {operation['path']}",
-        "add": lambda operation: (
-            f"puts back {'tcpSocket' if 'tcpSocket' in operation['value'] else operation['value']['httpGet']['path']}"
-        ),
-        "replace": lambda _: "gives up",
-    }
-    assert described[operations[-1]["op"]](operations[-1]) == does
+    assert described(plan.write.operations[-1]) == does
     assert [verdict.state for verdict in plan.verdicts] == [state]
+
+
+def described(operation: Mapping[str, Any]) -> str:
+    match operation:
+        case {"op": "remove", "path": path}:
+            return f"removes {path}"
+        case {"op": "add", "value": {"tcpSocket": _}}:
+            return "puts back tcpSocket"
+        case {"op": "add", "value": {"httpGet": {"path": path}}}:
+            return f"puts back {path}"
+        case {"path": "/metadata/managedFields"}:
+            return "gives up"
+    return str(operation)
 
 
 def test_a_workload_of_which_we_hold_nothing_is_not_written_on_release() -> None:
@@ -255,6 +268,14 @@ def test_an_apply_that_changes_a_value_remembers_when() -> None:
     assert isinstance(plan.write, Apply)
     assert Memory.of(plan.write.manifest) == Memory("crm", "uid", changed=NOW, takes={PROBE: (NOW,)})
     assert not plan.write.force
+
+
+def test_an_annotation_that_a_patch_wrote_is_owned_by_apply_next() -> None:
+    workload = recorded(
+        {"readinessProbe": READINESS}, {OURS: ALL, PATCHED: [f"@{ANNOTATION}"]}, annotations=remembered()
+    )
+
+    assert isinstance(decide(workload, WANTED, RESPECT, CLAIM, NOW).write, Apply)
 
 
 def test_our_annotation_is_taken_back_by_force() -> None:

@@ -131,11 +131,22 @@ def test_each_reason_is_told_once_and_the_worst_first() -> None:
     assert "api/readinessProbe will be changed at 12:05:00Z" in told[1].message
 
 
-def test_all_well_is_nothing_to_tell() -> None:
-    fine = [state for state in SlotState if Verdict(PROBE, state).is_fine]
+TELLING = {
+    SlotState.CONFLICT: Reason.FIELD_CONFLICT,
+    SlotState.REVERTED: Reason.REVERTED,
+    SlotState.REFUSED: Reason.REFUSED,
+    SlotState.CONTAINER_NOT_FOUND: Reason.CONTAINER_NOT_FOUND,
+    SlotState.RATE_LIMITED: Reason.RATE_LIMITED,
+    SlotState.WAITING_FOR_ROLLOUT: Reason.WAITING_FOR_ROLLOUT,
+}
 
-    assert findings(Verdict(PROBE, state) for state in fine) == ()
-    assert warnings(Verdict(PROBE, state) for state in fine) == ()
+
+@pytest.mark.parametrize("state", SlotState)
+def test_a_state_has_a_reason_unless_all_is_well(state: SlotState) -> None:
+    verdict = Verdict(PROBE, state)
+
+    assert [finding.reason for finding in findings([verdict])] == ([TELLING[state]] if state in TELLING else [])
+    assert verdict.is_fine is (state not in TELLING)
 
 
 def test_a_taken_handler_is_worth_a_warning() -> None:

@@ -19,7 +19,7 @@ EXCEEDED = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlin
 
 def waits(minutes: float, memory: Memory = MEMORY, **workload: Any) -> str | None:
     wait = must_wait(recorded({}, OURS, **workload), memory, CHANGED + minutes * MINUTE)
-    return wait and wait.reason
+    return wait.reason if wait else None
 
 
 def test_the_first_change_never_waits() -> None:

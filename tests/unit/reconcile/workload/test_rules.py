@@ -118,6 +118,11 @@ RULES: dict[str, tuple[Manifest, Policy, Expected]] = {
         TAKE_OVER,
         Expected(SlotState.APPLIED, "sets", ("helm",)),
     ),
+    "nor is one that concerns a field which the earlier owner set alike": (
+        live({**READINESS, "failureThreshold": 5}, {OURS: ALL, HELM: ALL[-1:]}, originals={PROBE: TCP}, takes=TWICE),
+        TAKE_OVER,
+        Expected(SlotState.APPLIED, "replaces", ("helm",)),
+    ),
     "after two reverts a slot is left alone": (
         live(OTHER, {HELM: ALL}, takes=TWICE, changed=LONG_AGO),
         TAKE_OVER,
