@@ -93,7 +93,8 @@ class Process:
         secrets = SecretReader(cluster, self._queue.add, self._spread, self._settings.poll_seconds)
         engine = self._engine(cluster, secrets)
         watchers = reflectors(cluster, self._caches, self._telemetry)
-        listers = self._listers(cluster)
+        # kopf looks for the kind when a definition changes, which may be a moment before the kind is really served.
+        listers = self._listers(cluster, on_return=lambda: supervisor.restart())
         supervisor = self._supervisor(connection, watchers, listers)
         app = web.application(
             self._telemetry.registry, alive=lambda: self._alive(supervisor), ready=lambda: self._ready(supervisor)
@@ -203,7 +204,7 @@ class Process:
             clock=time.monotonic,
         )
 
-    def _listers(self, cluster: Cluster) -> list[Lister]:
+    def _listers(self, cluster: Cluster, on_return: Callable[[], None]) -> list[Lister]:
         return [
             Lister(
                 cluster,
@@ -211,6 +212,7 @@ class Process:
                 namespace,
                 every_seconds=self._settings.resync_seconds,
                 on_failure=lambda reason: self._telemetry.restarted(CRM_MONITORING, reason),
+                on_return=on_return,
             )
             for namespace, store in self._caches.scopes(CRM_MONITORING).items()
         ]

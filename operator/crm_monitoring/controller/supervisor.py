@@ -16,7 +16,7 @@ class Supervisor:
     """Runs a blocking function in threads, one after the other, until stopped.
 
     `run` takes a flag that asks it to stop and one that it sets when it is ready, both new for each run. `on_restart`
-    is called in the main loop after each end, with the class name of the error or `Ended`.
+    is called in the main loop after each end, with the class name of the error, `Ended` or, after `restart`, `Asked`.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Supervisor:
         self._clock = clock
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 - spreads load
-        self._stopping = False
+        self._stopping = self._asked = False
         self._stop = threading.Event()
         self._ready = threading.Event()
         self.failures = 0
@@ -47,15 +47,21 @@ class Supervisor:
     async def run(self) -> None:
         """Work until cancelled or stopped."""
         while not self._stopping:
-            self._stop, self._ready = threading.Event(), threading.Event()
+            self._stop, self._ready, self._asked = threading.Event(), threading.Event(), False
             started = self._clock()
             reason = await self._once(self._stop, self._ready)
             self._ready.clear()
             if self._stopping:
                 return
-            self.failures = 0 if self._clock() - started >= GOOD_RUN_SECONDS else self.failures + 1
-            self._on_restart(reason)
+            good = self._asked or self._clock() - started >= GOOD_RUN_SECONDS
+            self.failures = 0 if good else self.failures + 1
+            self._on_restart("Asked" if self._asked else reason)
             await self._sleep(self._wait())
+
+    def restart(self) -> None:
+        """Ask the current run to end and let another follow; that is no failure."""
+        self._asked = True
+        self._stop.set()
 
     def stop(self) -> None:
         """Ask the current run to end; do not wait for it."""

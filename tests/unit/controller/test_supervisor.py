@@ -12,6 +12,8 @@ from crm_monitoring.controller.supervisor import (
     Supervisor,
 )
 
+from unit.cluster.server import eventually
+
 
 class Clock:
     def __init__(self):
@@ -106,6 +108,24 @@ async def test_a_run_may_set_its_stop_flag_without_ending_the_supervisor():
     made.stop()
     await asyncio.wait_for(task, 10)
     assert reasons == ["Ended"]
+
+
+async def test_a_run_that_was_asked_to_end_is_followed_by_another_and_counts_as_no_failure():
+    reasons, sleeps, began = [], Sleeps(), []
+
+    def work(stop, ready):
+        began.append(stop)
+        stop.wait(10)
+
+    made = Supervisor(work, on_restart=reasons.append, clock=Clock(), sleep=sleeps)
+    task = asyncio.create_task(made.run())
+    await eventually(lambda: len(began) == 1)
+    made.restart()
+    await eventually(lambda: len(began) == 2)
+    made.stop()
+    await asyncio.wait_for(task, 10)
+    assert reasons == ["Asked"]
+    assert made.failures == 0
 
 
 async def test_a_supervisor_that_was_stopped_before_it_began_runs_nothing():
