@@ -104,11 +104,16 @@ class WorkloadPass:
             return
         for target in target_keys(body):
             live = await self._cluster.get(target)
-            if live is not None and holds_anything(live) and Memory.of(live).uid == body["metadata"]["uid"]:
-                outcome = await release_workload(self._cluster, live, self._now())
+            if live is not None and self._leaves_with(body, target, live):
+                outcome = await release_workload(self._cluster, live, self._now(), deletion="Remove")
                 if outcome.live is not None:
                     self._caches.put(outcome.live)
         await self._set_finalizer(body, wanted=False)
+
+    def _leaves_with(self, body: Manifest, target: ObjectKey, live: Manifest) -> bool:
+        """Return whether the fields of a workload go with a resource: not when they are, or become, another's."""
+        author = Memory.of(live).uid
+        return holds_anything(live) and self._claim(target) is None and author in ("", body["metadata"]["uid"])
 
     def _claim(self, target: ObjectKey) -> Claim | None:
         bodies = (self._caches.get(key) for key in self._caches.index.by_target(target))
