@@ -1,32 +1,22 @@
 """Fixtures for tests of the whole operator on a real API server."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from crm_monitoring.api.crd import crd
-from crm_monitoring.manifest import CRM_MONITORING
+from crm_monitoring.manifest import ALERTMANAGER, CHILD_KINDS, CONFIG_MAP, PROMETHEUS
+from support.kinds import install_ours, install_theirs
 from support.live import Tenant
-from support.running import RunningOperator
-from testbed import binaries, crds
+from support.running import RunningOperator, Start
 from testbed.controlplane import ControlPlane
-
-Start = Callable[..., RunningOperator]
-
-
-def install_crm(plane: ControlPlane) -> None:
-    """Install the CustomResourceDefinition of CRMMonitoring and wait until it is served."""
-    plane.apply(yaml.safe_dump(crd()))
-    crds.wait_until_served(plane.api, [CRM_MONITORING.crd_name], within=30)
 
 
 @pytest.fixture(scope="session")
 def served_plane(control_plane: ControlPlane) -> ControlPlane:
     """Return the session's control plane with prometheus-operator's kinds and ours."""
-    control_plane.install_crds(binaries.crds())
-    install_crm(control_plane)
+    install_theirs(control_plane, {*CHILD_KINDS, PROMETHEUS, ALERTMANAGER} - {CONFIG_MAP})
+    install_ours(control_plane)
     return control_plane
 
 

@@ -64,8 +64,9 @@ def test_an_object_whose_owner_was_removed_is_not_ours_any_more(operator: Runnin
     orphan = tenant.change(PROMETHEUS_RULE, "crm-crm-meta", {"metadata": {"ownerReferences": None}})
 
     tenant.says("Applied", "False", "NameConflict", within=5)
-    assert tenant.look(PROMETHEUS_RULE, "crm-crm-meta")["metadata"]["resourceVersion"] == (
-        orphan["metadata"]["resourceVersion"]
+    assert (
+        tenant.look(PROMETHEUS_RULE, "crm-crm-meta")["metadata"]["resourceVersion"]
+        == (orphan["metadata"]["resourceVersion"])
     )
     tenant.delete(PROMETHEUS_RULE, "crm-crm-meta")
     tenant.ready(within=5)

@@ -1,17 +1,13 @@
 """What becomes of a resource: its objects, its status, and how few requests that takes."""
 
-from collections.abc import Callable
-
 import pytest
 
 from crm_monitoring.manifest import CONFIG_MAP, CRM_MONITORING, PROMETHEUS_RULE, SERVICE_MONITOR
 from support.live import Tenant, eventually
 from support.resources import minimal
-from support.running import RunningOperator
+from support.running import RunningOperator, Start
 
 pytestmark = pytest.mark.integration
-
-Start = Callable[..., RunningOperator]
 
 OBJECTS = {
     "ConfigMap crm-crm-dashboards",
@@ -33,12 +29,15 @@ def test_a_resource_becomes_objects_a_status_and_one_event(operator: RunningOper
     assert set(children) == OBJECTS
     for child in children.values():
         metadata = child["metadata"]
-        assert metadata["labels"].items() >= {
-            "app.kubernetes.io/managed-by": "crm-monitoring-operator",
-            "app.kubernetes.io/instance": "crm",
-            "monitoring.crm.io/owner-uid": created["metadata"]["uid"],
-            "release": "prometheus",
-        }.items()
+        assert (
+            metadata["labels"].items()
+            >= {
+                "app.kubernetes.io/managed-by": "crm-monitoring-operator",
+                "app.kubernetes.io/instance": "crm",
+                "monitoring.crm.io/owner-uid": created["metadata"]["uid"],
+                "release": "prometheus",
+            }.items()
+        )
         (owner,) = metadata["ownerReferences"]
         assert (owner["kind"], owner["name"], owner["uid"]) == ("CRMMonitoring", "crm", created["metadata"]["uid"])
         assert {entry["manager"] for entry in metadata["managedFields"]} == {"crm-monitoring-operator"}
@@ -124,7 +123,9 @@ def test_nothing_is_written_when_nothing_changes(operator: RunningOperator, tena
 def test_a_restart_writes_nothing(operator: RunningOperator, tenant: Tenant) -> None:
     tenant.secret("crm-alerting", **{"slack-webhook-url": "https://hooks.example.com/services/a"})
     slack = {"name": "slack", "slack": {"webhookUrlSecretRef": {"name": "crm-alerting", "key": "slack-webhook-url"}}}
-    tenant.monitor(minimal({**SPEC, "notifications": {"receivers": [slack]}, "workload": {"env": {"logLevel": "INFO"}}}))
+    tenant.monitor(
+        minimal({**SPEC, "notifications": {"receivers": [slack]}, "workload": {"env": {"logLevel": "INFO"}}})
+    )
     tenant.says("Ready", "False", "NotSelected")
     operator.settle()
     before = tenant.look(CRM_MONITORING, "crm")["metadata"]["resourceVersion"]
@@ -185,7 +186,9 @@ def test_a_forged_status_is_put_right(operator: RunningOperator, tenant: Tenant)
     answer = tenant.plane.api.request("PATCH", path, {"status": forged}, "application/merge-patch+json")
     assert answer.status == 200
 
-    eventually(lambda: [c["reason"] for c in tenant.status()["conditions"]] == [c["reason"] for c in true["conditions"]])
+    eventually(
+        lambda: [c["reason"] for c in tenant.status()["conditions"]] == [c["reason"] for c in true["conditions"]]
+    )
     assert tenant.status()["resources"] == true["resources"]
 
 

@@ -76,9 +76,7 @@ def test_the_older_of_two_resources_has_the_workload_and_the_younger_takes_over(
     assert tenant.condition("WorkloadConfigured", "younger")["reason"] in ("RateLimited", "Configured")
 
 
-def test_the_finalizer_takes_the_fields_off_before_the_resource_goes(
-    operator: RunningOperator, tenant: Tenant
-) -> None:
+def test_the_finalizer_takes_the_fields_off_before_the_resource_goes(operator: RunningOperator, tenant: Tenant) -> None:
     tenant.monitor(minimal({"workload": {**WORKLOAD, "deletionPolicy": "Remove"}}))
     tenant.ready()
     assert tenant.look(CRM_MONITORING, "crm")["metadata"]["finalizers"] == [FINALIZER]

@@ -1,0 +1,100 @@
+"""The permissions of the chart: everything that is used is granted, and everything that is granted is used."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT, PROMETHEUS_RULE, SECRET, STATEFUL_SET
+from support.live import Tenant, eventually
+from support.resources import minimal
+from support.running import Start
+from testbed import role
+from testbed.audit import AuditEvent
+
+pytestmark = pytest.mark.integration
+
+Permission = tuple[str, str, str]
+"""API group, resource and verb, as RBAC writes them."""
+
+HOOK = {"name": "hook", "webhook": {"urlSecretRef": {"name": "crm-alerting", "key": "url"}}}
+REMOVE: dict[str, Any] = {"env": {"logLevel": "INFO"}, "deletionPolicy": "Remove"}
+
+
+def granted(*places: str) -> set[Permission]:
+    """Return what the chart grants in these places."""
+    rules = role.rules()
+    return {
+        (group, resource, verb)
+        for place in places
+        for rule in rules[place]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def used(events: Iterable[AuditEvent]) -> set[Permission]:
+    """Return which permissions requests needed; an apply that creates needs both patch and create."""
+    needed = set()
+    for event in events:
+        resource = event.resource + (f"/{event.subresource}" if event.subresource else "")
+        if resource:
+            needed.add((event.group, resource, event.verb))
+        if event.verb == "patch" and event.code == 201:
+            needed.add((event.group, resource, "create"))
+    return needed
+
+
+def test_a_full_life_in_one_namespace_needs_every_permission_and_no_other(start: Start, tenant: Tenant) -> None:
+    flags = ("--resync-seconds", "2", "--poll-seconds", "1", "--prober", "blackbox.monitoring:9115")
+    operator = start(tenant.plane, f"{tenant.name}-operator", tenant.name, flags=flags)
+    _stateful(tenant)
+    tenant.secret("crm-alerting", url="https://hooks.example.com/one")
+
+    _live(tenant)
+    operator.settle()
+    operator.end()
+
+    assert used(operator.requests()) == granted("watched", "own")
+    assert {event.namespace for event in operator.requests() if event.resource} == {tenant.name, operator.own_namespace}
+    assert not [
+        event
+        for event in operator.requests()
+        if event.resource == "secrets" and event.verb != "get" and (event.name != "alertmanager-crm")
+    ]
+
+
+def _live(tenant: Tenant) -> None:
+    """Take resources through everything that makes the operator ask for something."""
+    custom = {
+        "alert": "Quiet",
+        "expr": "sum(rate(crm_communications_total[5m])) == 0",
+        "severity": "low",
+        "summary": "s",
+    }
+    spec = {"alerts": {"custom": [custom]}, "notifications": {"receivers": [HOOK]}, "workload": REMOVE, "blackbox": {}}
+    tenant.monitor(minimal(spec))
+    tenant.monitor(minimal({"target": {"kind": "StatefulSet", "name": "crm-worker"}, "workload": REMOVE}), "worker")
+    tenant.says("Ready", "False", "NotSelected")
+    eventually(lambda: tenant.look(SECRET, "alertmanager-crm"))
+    tenant.edit({"metrics": {"monitor": "PodMonitor"}, "notifications": {"mode": "AlertmanagerConfig"}})
+    eventually(lambda: "AlertmanagerConfig crm-crm-routing" in tenant.children() or len(tenant.children()) > 5)
+    tenant.edit({"metrics": {"monitor": "None", "existingJob": "crm"}, "blackbox": None, "notifications": None})
+    tenant.edit({"alerts": None, "dashboards": {"audiences": ["SLO"]}})
+    tenant.ready()
+    eventually(lambda: {kind.split()[0] for kind in tenant.children()} == {"PrometheusRule"})
+    tenant.ready("worker")
+    tenant.delete(PROMETHEUS_RULE, "crm-crm-stock")
+    eventually(lambda: tenant.look(PROMETHEUS_RULE, "crm-crm-stock"))
+    for name in ("crm", "worker"):
+        tenant.delete(CRM_MONITORING, name)
+        eventually(lambda name=name: not tenant.look(CRM_MONITORING, name))  # type: ignore[misc]
+
+
+def _stateful(tenant: Tenant) -> None:
+    """Create a StatefulSet like the Deployment that is there."""
+    spec = tenant.look(DEPLOYMENT, "crm-api")["spec"]
+    labels = {"app": "crm-worker"}
+    template = {**spec["template"], "metadata": {"labels": labels}}
+    tenant.create(STATEFUL_SET, "crm-worker", {"spec": {"selector": {"matchLabels": labels}, "template": template}})
