@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from crm_monitoring.contract import alerts
 from promql.cases import channels, delivery, monitoring, objectives, providers
 from support import promtool
 from support.promtool import Case
+from support.resources import full
 
 TABLES: dict[str, dict[str, Case]] = {
     "deliveries": delivery.CASES,
@@ -56,5 +58,7 @@ def test_prometheus_accepts_the_rules_of_every_case_without_a_lint(tool: Callabl
     for index, (rules, tests) in enumerate(promtool.documents(CASES)):
         promtool.write(tmp_path, str(index), rules, tests)
         files.append(tmp_path / f"{index}-rules.yaml")
-    result = promtool.run(tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", *files)
+    whole = tmp_path / "full-rules.yaml"
+    whole.write_text(yaml.safe_dump(promtool.rule_file(promtool.rule_objects(full()["spec"]))))
+    result = promtool.run(tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", whole, *files)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -56,6 +56,12 @@ SLOS = {
     ]
 }
 
+CUSTOM = {
+    "alerts": {
+        "custom": [{"alert": "Backlog", "expr": "sum(crm_queue_size) > 50 or vector(1) < 0", "summary": "Backlog"}]
+    }
+}
+
 
 def without(series: dict[str, str], *names: str) -> dict[str, str]:
     """Return the series of other metrics."""
@@ -176,5 +182,23 @@ CASES = {
     ),
     "there is no watchdog without its receiver": Case(
         WATCHDOG, {}, {"60m": ()}, {"notifications": {"receivers": [SLACK]}}
+    ),
+    "a custom alert sees only the series of its resource": Case(
+        "Backlog",
+        {
+            'crm_queue_size{priority="high"}': "5x60",
+            'crm_queue_size{priority="high",crm_monitoring="other"}': "500x60",
+            'crm_queue_size{priority="high",namespace="elsewhere"}': "500x60",
+            DELIVERED: "0+5x60",
+        },
+        {"30m": ()},
+        CUSTOM,
+    ),
+    "a custom alert fires under the identity of its resource": Case(
+        "Backlog",
+        {'crm_queue_size{priority="high"}': "60x60", DELIVERED: "0+5x60"},
+        {"3m": (), "30m": ("Backlog",)},
+        CUSTOM,
+        values={("30m", 'count(ALERTS{alertname="Backlog",namespace="crm",crm_monitoring="crm"})'): {"{}": 1}},
     ),
 }
