@@ -40,7 +40,9 @@ FINISHED_STATUSES = (DELIVERED, *FAILED_STATUSES)
 """Values of `status` that count a finished communication exactly once. An opened e-mail was counted as delivered
 before, so `opened`, `clicked` and `read` would count it again and make failures look rarer than they are."""
 
-AUTHENTICATION_ERRORS = ("auth", "authentication", "unauthorized", "forbidden")
+AUTHENTICATION_ERROR = "auth"
+
+AUTHENTICATION_ERRORS = (AUTHENTICATION_ERROR, "authentication", "unauthorized", "forbidden")
 """Values of `error_type` that mean: the provider refuses our credentials. The library writes `auth`."""
 
 CHANNEL = Label("channel", "Communication channel.", CHANNELS)
@@ -70,6 +72,8 @@ ATTEMPT_NUMBER = Label("attempt_number", "Number of the attempt, the first retry
 PRIORITY = Label("priority", "Priority of the queue.", ("critical", "high", "normal", "low"))
 VERSION = Label("version", "Version of the CRM.")
 ENVIRONMENT = Label("environment", "Environment of the CRM, for example production.")
+METRIC = Label("metric", "Name of the metric that a rejected value was meant for.")
+LABEL = Label("label", "Name of the label that a rejected value was meant for.")
 
 NAMESPACE = "namespace"
 """First half of a series' and an alert's identity: the namespace of the resource."""

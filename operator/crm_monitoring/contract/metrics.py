@@ -130,3 +130,21 @@ ALL = (
     INFO,
 )
 """Every metric of the contract, in the order of the documentation."""
+
+LABEL_VALUES_REJECTED = Metric(
+    "crm_label_values_rejected_total",
+    MetricType.COUNTER,
+    "Label values that the contract does not allow; the series says `other` in their place.",
+    (labels.METRIC, labels.LABEL),
+    required=False,
+)
+VALUES_REJECTED = Metric(
+    "crm_values_rejected_total",
+    MetricType.COUNTER,
+    "Measurements that cannot be true: moved to the nearest possible value, or dropped when there is none.",
+    (labels.METRIC,),
+    required=False,
+)
+
+OWN = (LABEL_VALUES_REJECTED, VALUES_REJECTED)
+"""What the in-app library says about its own use. No alert depends on it."""
