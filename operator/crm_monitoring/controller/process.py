@@ -93,9 +93,9 @@ class Process:
         secrets = SecretReader(cluster, self._queue.add, self._spread, self._settings.poll_seconds)
         engine = self._engine(cluster, secrets)
         watchers = reflectors(cluster, self._caches, self._telemetry)
-        # kopf looks for the kind when a definition changes, which may be a moment before the kind is really served.
-        listers = self._listers(cluster, on_return=lambda: supervisor.restart())
+        listers: list[Lister] = []
         supervisor = self._supervisor(connection, watchers, listers)
+        listers += self._listers(cluster, on_return=supervisor.restart)
         app = web.application(
             self._telemetry.registry, alive=lambda: self._alive(supervisor), ready=lambda: self._ready(supervisor)
         )
@@ -212,6 +212,7 @@ class Process:
                 namespace,
                 every_seconds=self._settings.resync_seconds,
                 on_failure=lambda reason: self._telemetry.restarted(CRM_MONITORING, reason),
+                # kopf looks for the kind when a definition changes, which may be a moment before it is really served.
                 on_return=on_return,
             )
             for namespace, store in self._caches.scopes(CRM_MONITORING).items()

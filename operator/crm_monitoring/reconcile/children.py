@@ -26,6 +26,8 @@ class ChildResult:
     outcome: ObjectOutcome
     finding: Finding | None = None
     transient: bool = False
+    patience_seconds: float = 0.0
+    """How long the API server asked to be left alone."""
 
 
 class Children:
@@ -46,6 +48,8 @@ class Children:
             return _failed(key, None, Reason.DEPENDENCY_MISSING, _missing(key))
         try:
             live = self._caches.get(key) or await self._cluster.get(key)
+            if live is not None and _is_left_over(live, desired):
+                return _failed(key, Conflict(_left_over(key)))
             if live is not None and uid not in owner_uids(live):
                 return _failed(key, None, Reason.NAME_CONFLICT, _foreign(key))
             return ChildResult(await self._settle(key, desired, live, observe=observe))
@@ -130,7 +134,7 @@ def _failed(
     state = State.CONFLICT if reason is Reason.NAME_CONFLICT else State.FAILED
     outcome = ObjectOutcome(key, state, text)
     finding = Finding(ConditionType.APPLIED, reason, text)
-    return ChildResult(outcome, finding, transient=isinstance(error, _PASSING))
+    return ChildResult(outcome, finding, isinstance(error, _PASSING), patience_of(error))
 
 
 def reason_of(error: ClusterError | None) -> Reason:
@@ -141,8 +145,27 @@ def reason_of(error: ClusterError | None) -> Reason:
         return Reason.API_SERVER_UNAVAILABLE
 
 
+def patience_of(error: Exception | None) -> float:
+    """Return how many seconds the API server asked to be left alone when it failed a request, 0 when it did not."""
+    return (isinstance(error, Unavailable) and error.retry_after_seconds) or 0.0
+
+
 def _missing(key: ObjectKey) -> str:
     return f"The API server does not serve {key.kind.crd_name}: {PROMETHEUS_OPERATOR_HELP}."
+
+
+def _is_left_over(live: Manifest, desired: Mapping[str, Any]) -> bool:
+    """Return whether an object belongs to a resource of the same name that was deleted."""
+    references = [*(live["metadata"].get("ownerReferences") or ()), *desired["metadata"]["ownerReferences"]]
+    owners = {(reference["kind"], reference["apiVersion"], reference["name"]) for reference in references}
+    return len(references) > 1 and len(owners) == 1 and owner_uids(live).isdisjoint(owner_uids(desired))
+
+
+def _left_over(key: ObjectKey) -> str:
+    return (
+        f"{key.kind.name} {key.name} belongs to an earlier resource of this name; it is made anew once the garbage "
+        f"collector has removed it."
+    )
 
 
 def _foreign(key: ObjectKey) -> str:

@@ -15,13 +15,16 @@ from crm_monitoring.manifest import (
     WORKLOAD_KINDS,
     Manifest,
     ObjectKey,
+    labels_of,
     owner_uids,
 )
 from crm_monitoring.reconcile.caches import Caches, target_keys
+from crm_monitoring.reconcile.children import patience_of
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
 from crm_monitoring.reconcile.queue import WorkQueue
 from crm_monitoring.reconcile.resource_pass import PassResult, ResourcePass
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
+from crm_monitoring.render.names import INSTANCE_LABEL
 
 
 class Observer(Protocol):
@@ -126,7 +129,7 @@ class Engine:
     def _succeed(self, key: ObjectKey, result: PassResult | None, started: float) -> None:
         outcome = result.outcome if result else None
         if outcome and outcome.transient:
-            self._queue.failed(key)
+            self._queue.failed(key, outcome.patience_seconds)
         else:
             self._queue.succeeded(key)
             if outcome and outcome.retry_seconds:
@@ -134,11 +137,10 @@ class Engine:
         self._observer.passed(key, result, self._clock() - started)
 
     async def _fail(self, key: ObjectKey, error: Exception, started: float) -> None:
-        patience = getattr(error, "retry_after_seconds", None) if isinstance(error, ClusterError) else None
-        wait = self._queue.failed(key, patience or 0.0)
+        wait = self._queue.failed(key, patience_of(error))
         self._observer.failed(key, error, self._clock() - started, wait)
         if key.kind == CRM_MONITORING and not isinstance(error, ClusterError):
-            with contextlib.suppress(ClusterError):
+            with contextlib.suppress(Exception):  # it was told above; a worker must not end
                 await self._resources.confess(key, error)
 
     def _subscribe(self) -> None:
@@ -179,11 +181,15 @@ class Engine:
     def _child_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if self._caches.own_write:
             return
-        for body in (before, after):
-            for uid in owner_uids(body) if body else ():
-                owner = self._caches.index.by_uid(uid)
-                if owner:
-                    self._look_at(owner, key, after)
+        for resource in {resource for body in (before, after) if body for resource in self._concerned(body)}:
+            self._look_at(resource, key, after)
+
+    def _concerned(self, child: Manifest) -> list[ObjectKey]:
+        """Return the owners of a child, and who wants to have one of its name: an earlier resource's may be in the way."""
+        owners = [self._caches.index.by_uid(uid) for uid in owner_uids(child)]
+        instance = labels_of(child).get(INSTANCE_LABEL, "")
+        namesake = ObjectKey(CRM_MONITORING, child["metadata"]["namespace"], instance)
+        return [resource for resource in (*owners, namesake) if resource and self._caches.get(resource)]
 
     def _workload_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if self._caches.own_write:

@@ -7,13 +7,13 @@ at its last good version, which is read back from the live Secret: that survives
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
 from crm_monitoring.errors import ClusterError, Unavailable
-from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, labels_of
+from crm_monitoring.manifest import CRM_MONITORING, SECRET, Manifest, ObjectKey, labels_of
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import reason_of
 from crm_monitoring.reconcile.drift import Change, compare
@@ -66,17 +66,18 @@ class MergedSecrets:
         self._shares: dict[ObjectKey, Share | None] = {}
         self._verdicts: dict[ObjectKey, Verdict] = {}
 
-    def submit(self, resource: ObjectKey, share: Share | None) -> Verdict | None:
+    def submit(self, resource: ObjectKey, share: Share | None, noted: Collection[ObjectKey] = ()) -> Verdict | None:
         """Take a resource's share (None: it has none) and return its verdict, or None while that is not known.
 
-        When the verdict comes to be known the resource is looked at again.
+        When the verdict comes to be known the resource is looked at again. `noted` are Secrets in which it may have had
+        a share before this process began: they are looked at, too.
         """
         before = self._shares.get(resource)
         first = resource not in self._shares
         self._shares[resource] = share
         if share != before or first:
             self._verdicts.pop(resource, None)
-            for secret in {s.secret for s in (before, share) if s}:
+            for secret in {s.secret for s in (before, share) if s}.union(noted if first else ()):
                 self._look_at(secret)
         return self._verdicts.get(resource)
 
@@ -97,6 +98,8 @@ class MergedSecrets:
 
         Raise ClusterError when the API server does not do what is asked; the verdicts say so, too.
         """
+        if not self._caches.served(CRM_MONITORING, secret.namespace):
+            return True  # an API server that starts serves no custom kinds; who shares the Secret cannot be known then
         try:
             live = await self._cluster.get(secret)
             if live is not None and not _is_ours(live):
@@ -192,6 +195,13 @@ class MergedSecrets:
         )
         finding = Finding(ConditionType.NOTIFICATIONS, Reason.NAME_CONFLICT, message)
         self._tell_all(secret, Verdict(ObjectOutcome(secret, State.CONFLICT, message), finding))
+
+
+def noted(body: Manifest) -> list[ObjectKey]:
+    """Return the Secrets that a resource's status names. It may be forged: reason enough to look there, no more."""
+    entries = (body.get("status") or {}).get("resources") or ()
+    namespace = body["metadata"]["namespace"]
+    return [ObjectKey(SECRET, namespace, entry["name"]) for entry in entries if entry.get("kind") == SECRET.name]
 
 
 def _is_ours(live: Manifest) -> bool:

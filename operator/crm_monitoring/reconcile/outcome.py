@@ -59,5 +59,7 @@ class Outcome:
     """When to look again although nothing changed; None: when something changes."""
     transient: bool = False
     """Whether the pass failed for a reason that waiting may cure, so that the queue backs off."""
+    patience_seconds: float = 0.0
+    """How long the API server asked to be left alone; a change does not make the next look any sooner."""
     announcements: tuple[tuple[EventReason, str], ...] = ()
     """What was done that is worth an Event besides the change of the conditions."""

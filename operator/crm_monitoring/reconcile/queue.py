@@ -30,12 +30,18 @@ class WorkQueue:
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
+        self._patient: set[ObjectKey] = set()
         self._ready = asyncio.Event()
         self._given_back = asyncio.Event()
         self._closed = False
 
     def add(self, key: ObjectKey) -> None:
-        """Ask for a look at the key as soon as a worker is free. A planned later look is dropped."""
+        """Ask for a look at the key as soon as a worker is free, in place of a planned later one.
+
+        Only a look for which the API server asked to wait stays as planned.
+        """
+        if key in self._patient:
+            return
         self._cancel_timer(key)
         if key in self._active:
             self._again.add(key)
@@ -46,13 +52,7 @@ class WorkQueue:
 
     def add_after(self, key: ObjectKey, seconds: float) -> None:
         """Ask for a look at the key in about `seconds`, unless one is asked for or planned earlier."""
-        loop = asyncio.get_running_loop()
-        due = loop.time() + seconds * self._spread()
-        planned = self._timers.get(key)
-        if key in self._since or key in self._again or (planned and planned.when() <= due):
-            return
-        self._cancel_timer(key)
-        self._timers[key] = loop.call_at(due, self.add, key)
+        self._plan(key, seconds * self._spread())
 
     async def get(self) -> ObjectKey:
         """Wait for a key and take it. The caller ends with exactly one call of `done`."""
@@ -76,13 +76,19 @@ class WorkQueue:
             self.add(key)
 
     def failed(self, key: ObjectKey, at_least_seconds: float = 0.0) -> float:
-        """Plan a retry with exponential backoff; return the wait in seconds, before spreading."""
+        """Plan a retry with exponential backoff, after `at_least_seconds` if the API server asked for that patience.
+
+        Return the wait in seconds, before spreading. Call it before `done`.
+        """
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        backoff = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * float(2 ** min(failures, 20)))
-        wait = max(at_least_seconds, backoff)
-        self.add_after(key, wait)
-        return wait
+        wait = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * float(2 ** min(failures, 20)))
+        if at_least_seconds > 0:
+            self._again.discard(key)
+            self._cancel_timer(key)
+            self._patient.add(key)
+        self._plan(key, max(at_least_seconds, wait * self._spread()))
+        return max(at_least_seconds, wait)
 
     def succeeded(self, key: ObjectKey) -> None:
         """Forget the failures of a key."""
@@ -91,6 +97,7 @@ class WorkQueue:
     def forget(self, key: ObjectKey) -> None:
         """Drop what is planned for and remembered of a key that no longer exists."""
         self._cancel_timer(key)
+        self._patient.discard(key)
         self._failures.pop(key, None)
 
     def close(self) -> None:
@@ -124,6 +131,19 @@ class WorkQueue:
     def oldest_seconds(self) -> float:
         """Return how long the key at the head has waited, 0 when none waits."""
         return self._clock() - min(self._since.values()) if self._since else 0.0
+
+    def _plan(self, key: ObjectKey, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        planned = self._timers.get(key)
+        if key in self._since or key in self._again or (planned and planned.when() <= due):
+            return
+        self._cancel_timer(key)
+        self._timers[key] = loop.call_at(due, self._add_planned, key)
+
+    def _add_planned(self, key: ObjectKey) -> None:
+        self._patient.discard(key)
+        self.add(key)
 
     def _cancel_timer(self, key: ObjectKey) -> None:
         timer = self._timers.pop(key, None)

@@ -21,8 +21,8 @@ from crm_monitoring.manifest import ALERTMANAGER, ALERTMANAGER_CONFIG, SECRET, M
 from crm_monitoring.reconcile import selection
 from crm_monitoring.reconcile.announcements import Announcer, transitions
 from crm_monitoring.reconcile.caches import Caches, target_keys
-from crm_monitoring.reconcile.children import Children, ChildResult, reason_of
-from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share
+from crm_monitoring.reconcile.children import Children, ChildResult, patience_of, reason_of
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share, noted
 from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS, SecretReader
 from crm_monitoring.reconcile.status import Status, summarise
@@ -113,7 +113,8 @@ class ResourcePass:
 
     def _invalid(self, body: Manifest, invalid: InvalidSpec) -> Outcome:
         self._merged.hold(key_of(body))
-        kept = [ObjectOutcome(key, State.HELD) for key in self._caches.owned_by(body["metadata"]["uid"])]
+        owned = self._caches.owned_by(body["metadata"]["uid"])
+        kept = [ObjectOutcome(key, State.HELD) for key in (*owned, *noted(body))]
         return Outcome(body["metadata"]["generation"], problems=invalid.problems, objects=tuple(kept))
 
     async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome | None:
@@ -124,11 +125,14 @@ class ResourcePass:
             secrets = await self._secrets.read(key, [ObjectKey(SECRET, key.namespace, name) for name in names])
         except ClusterError as error:
             finding = Finding(ConditionType.APPLIED, reason_of(error), error.message)
-            return Outcome(generation, findings=(finding,), transient=True, concerns=_concerns(resource))
+            concerns, patience = _concerns(resource), patience_of(error)
+            return Outcome(
+                generation, findings=(finding,), transient=True, concerns=concerns, patience_seconds=patience
+            )
         (target,) = target_keys(body)
         bundle = render(resource, self._caches.observed(target), secrets, self._settings)
         share = self._share(resource, bundle, observe=observe)
-        verdict = self._merged.submit(key, share)
+        verdict = self._merged.submit(key, share, noted(body))
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
         if share is not None and verdict is None:
@@ -200,6 +204,7 @@ class ResourcePass:
             concerns=_concerns(resource),
             retry_seconds=min(waits, default=None),
             transient=workload.transient or any(result.transient for result in results),
+            patience_seconds=max((workload.patience_seconds, *(result.patience_seconds for result in results))),
             announcements=workload.announcements,
         )
 

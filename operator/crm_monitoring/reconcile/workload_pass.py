@@ -10,9 +10,9 @@ from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.cluster.port import Cluster
 from crm_monitoring.contract import event_reasons
 from crm_monitoring.errors import ClusterError, Conflict, Unavailable
-from crm_monitoring.manifest import Manifest, ObjectKey, key_of
+from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, key_of
 from crm_monitoring.reconcile.caches import Caches, target_keys
-from crm_monitoring.reconcile.children import reason_of
+from crm_monitoring.reconcile.children import patience_of, reason_of
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 from crm_monitoring.reconcile.workload import (
     Claim,
@@ -32,6 +32,10 @@ FINALIZER = "monitoring.crm.io/workload"
 """Held only by resources with `workload.deletionPolicy: Remove`: the fields go before the resource does."""
 
 
+UNKNOWN_CLAIMS_SECONDS = 60.0
+"""How soon to look again at a workload whose claims cannot be known: an API server that starts serves no custom kinds."""
+
+
 @dataclass(frozen=True, slots=True)
 class WorkloadResult:
     """What the pass over a resource must know of its workload."""
@@ -42,6 +46,7 @@ class WorkloadResult:
     announcements: tuple[tuple[event_reasons.EventReason, str], ...] = ()
     retry_seconds: float | None = None
     transient: bool = False
+    patience_seconds: float = 0.0
 
 
 class WorkloadPass:
@@ -83,7 +88,8 @@ class WorkloadPass:
             )
         except ClusterError as error:
             finding = Finding(ConditionType.WORKLOAD, reason_of(error), error.message)
-            return WorkloadResult(findings=(finding,), transient=isinstance(error, Unavailable | Conflict))
+            transient = isinstance(error, Unavailable | Conflict)
+            return WorkloadResult(findings=(finding,), transient=transient, patience_seconds=patience_of(error))
         if outcome.live is not None and outcome.writes:
             self._caches.put(outcome.live)
         return _result(target, outcome, observe=observe)
@@ -93,6 +99,8 @@ class WorkloadPass:
         live = self._caches.get(target)
         if live is None or not holds_anything(live) or self._claim(target) is not None:
             return None
+        if not self._caches.served(CRM_MONITORING, target.namespace):
+            return UNKNOWN_CLAIMS_SECONDS
         outcome = await release_workload(self._cluster, live, self._now())
         if outcome.live is not None and outcome.writes:
             self._caches.put(outcome.live)

@@ -11,7 +11,6 @@ from crm_monitoring.controller.supervisor import (
     SHORTEST_WAIT_SECONDS,
     Supervisor,
 )
-
 from unit.cluster.server import eventually
 
 

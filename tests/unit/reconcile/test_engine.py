@@ -1,0 +1,336 @@
+"""The engine: whatever changes in the caches leads to the right passes, and no pass that fails delays another."""
+
+import asyncio
+import random
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+
+from crm_monitoring.cluster.fake import FakeCluster
+from crm_monitoring.cluster.port import FIELD_MANAGER
+from crm_monitoring.cluster.reflector import Pace, Reflector
+from crm_monitoring.controller.scope import build_caches
+from crm_monitoring.errors import NotLeading, Refused, Unavailable
+from crm_monitoring.manifest import (
+    ALERTMANAGER,
+    CRM_MONITORING,
+    EVENT,
+    PROMETHEUS_RULE,
+    SECRET,
+    SERVICE,
+    SERVICE_MONITOR,
+    ObjectKey,
+    key_of,
+)
+from crm_monitoring.reconcile.announcements import Announcer
+from crm_monitoring.reconcile.engine import Engine
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets
+from crm_monitoring.reconcile.queue import WorkQueue
+from crm_monitoring.reconcile.resource_pass import ResourcePass
+from crm_monitoring.reconcile.secret_reader import SecretReader
+from crm_monitoring.reconcile.status import ready_of
+from crm_monitoring.reconcile.workload_pass import WorkloadPass
+from crm_monitoring.render.settings import RenderSettings
+from support.resources import minimal, quickstart
+from unit.cluster.server import eventually
+
+PACE = Pace(first_backoff=0.01, longest_backoff=0.05, poll_missing=0.02)
+STOCK = "crm-crm-stock"
+
+
+def deployment(name="crm-api", **container):
+    ports = [{"name": "metrics", "containerPort": 8000}, {"name": "http", "containerPort": 8080}]
+    pods = {"containers": [{"name": "api", "image": "crm:1", "ports": ports, **container}]}
+    template = {"metadata": {"labels": {"app": name}}, "spec": pods}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "crm"},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+
+
+def service(name="crm-api"):
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": "crm", "labels": {"app": name}},
+        "spec": {"selector": {"app": name}, "ports": [{"name": "metrics", "port": 8000}]},
+    }
+
+
+def alertmanager():
+    return {
+        "apiVersion": ALERTMANAGER.api_version,
+        "kind": ALERTMANAGER.name,
+        "metadata": {"name": "crm", "namespace": "crm"},
+        "spec": {},
+    }
+
+
+def slack_secret(url="aHR0cHM6Ly9ob29rcy5zbGFjay5jb20vc2VydmljZXMvVDAvQjAvb25l"):
+    metadata = {"name": "crm-alerting", "namespace": "crm"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"slack-webhook-url": url}}
+
+
+class Seen:
+    def __init__(self):
+        self.passed_keys = []
+        self.failures = []
+
+    def passed(self, key, result, seconds):
+        self.passed_keys.append(key)
+
+    def failed(self, key, error, seconds, retry_seconds):
+        self.failures.append((key.name, type(error).__name__, retry_seconds))
+
+
+class World:
+    """An operator's inside over a cluster in memory."""
+
+    def __init__(self, cluster):
+        self.cluster = cluster
+        self.caches = build_caches(())
+        self.queue = WorkQueue(time.monotonic, lambda: 1.0)
+        self.seen = Seen()
+        secrets = SecretReader(cluster, self.queue.add, lambda: 1.0)
+        merged = MergedSecrets(cluster, self.caches, self.queue.add)
+        workloads = WorkloadPass(cluster, self.caches, self.now)
+        passes = ResourcePass(
+            cluster,
+            self.caches,
+            secrets=secrets,
+            merged=merged,
+            workloads=workloads,
+            announcer=Announcer(cluster, "test", self.now, lambda: None),
+            settings=RenderSettings(),
+            now=self.now,
+        )
+        self.engine = Engine(
+            self.caches,
+            self.queue,
+            resources=passes,
+            merged=merged,
+            workloads=workloads,
+            observer=self.seen,
+            clock=time.monotonic,
+        )
+        self.reflectors = [Reflector(cluster, store, pace=PACE, rng=random.Random(1)) for store in self.caches.stores()]
+
+    def now(self):
+        return datetime(2024, 1, 1, tzinfo=UTC)
+
+    def child(self, name=STOCK, kind=PROMETHEUS_RULE):
+        return next((body for body in self.cluster.objects(kind) if body["metadata"]["name"] == name), None)
+
+    def body(self, name="crm"):
+        return next(body for body in self.cluster.objects(CRM_MONITORING) if body["metadata"]["name"] == name)
+
+    def ready(self, name="crm"):
+        return ready_of(self.body(name).get("status") or {}).get("status")
+
+    def writes(self, *, since=0):
+        return [write for write in self.cluster.writes[since:] if write.key.kind != EVENT]
+
+    async def rest(self):
+        """Wait until nothing has been waiting or under way for some turns of the loop."""
+        calm = 0
+        while calm < 100:
+            await asyncio.sleep(0)
+            calm = calm + 1 if self.queue.idle else 0
+
+    def edit(self, change, name="crm"):
+        body = self.body(name)
+        self.cluster.put({**body, "spec": {**body["spec"], **change}}, manager="kubectl-edit")
+
+
+@asynccontextmanager
+async def running(*manifests, unserved=()):
+    cluster = FakeCluster(*manifests)
+    for kind in unserved:
+        cluster.unserve(kind)
+    world = World(cluster)
+    tasks = [asyncio.create_task(reflector.run()) for reflector in world.reflectors]
+    await asyncio.gather(*(reflector.synced.wait() for reflector in world.reflectors))
+    tasks.append(asyncio.create_task(world.engine.run(4)))
+    try:
+        async with asyncio.timeout(20):
+            await world.rest()
+            yield world
+        assert not any(task.done() for task in tasks)
+    finally:
+        world.queue.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+CRM = (minimal(), deployment(), service())
+
+
+async def test_a_resource_leads_to_its_objects_and_a_second_look_writes_nothing():
+    async with running(*CRM) as world:
+        assert world.ready() == "True"
+        assert world.child()
+        written = len(world.writes())
+        world.engine.look_at_everything()
+        await world.rest()
+        assert len(world.writes()) == written
+
+
+async def test_a_restart_writes_nothing():
+    async with running(*CRM) as world:
+        objects = [*world.cluster.objects()]
+    async with running(*objects) as again:
+        assert again.ready() == "True"
+        assert again.writes() == []
+
+
+CHANGES = {
+    "the resource is edited": lambda world: world.edit({"objectLabels": {"edited": "yes"}}),
+    "a child is deleted": lambda world: world.cluster.drop(key_of(world.child())),
+    "a child is changed": lambda world: world.cluster.put({**world.child(), "spec": {"groups": []}}),
+    "a child loses its labels": lambda world: world.cluster.put(
+        {**world.child(), "metadata": {**world.child()["metadata"], "labels": {}}}
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+async def test_what_changes_is_made_right_within_one_pass(change):
+    async with running(*CRM) as world:
+        before, wanted = len(world.seen.passed_keys), world.child()["spec"]
+        change(world)
+        await asyncio.sleep(0.01)
+        await world.rest()
+        child = world.child()
+        assert child["spec"] == wanted
+        assert child["metadata"]["labels"].get("app.kubernetes.io/managed-by") == "crm-monitoring-operator"
+        assert world.ready() == "True"
+        assert len(world.seen.passed_keys) - before <= 3
+
+
+async def test_a_target_that_comes_and_a_service_that_goes_are_noticed():
+    async with running(minimal()) as world:
+        assert world.ready() == "False"
+        world.cluster.put(deployment())
+        world.cluster.put(service())
+        await eventually(lambda: world.ready() == "True")
+        assert world.child("crm-crm-metrics", SERVICE_MONITOR)
+        world.cluster.drop(ObjectKey(SERVICE, "crm", "crm-api"))
+        await eventually(lambda: world.child("crm-crm-metrics", SERVICE_MONITOR) is None)
+
+
+async def test_a_kind_that_comes_later_is_used_then():
+    async with running(*CRM, unserved=[SERVICE_MONITOR]) as world:
+        assert ready_of(world.body()["status"])["reason"] == "DependencyMissing"
+        assert world.child(), "the other objects do not wait"
+        world.cluster.serve(SERVICE_MONITOR)
+        await eventually(lambda: world.child("crm-crm-metrics", SERVICE_MONITOR) is None)
+        world.engine.look_at_everything()
+        await eventually(lambda: world.ready() == "True")
+
+
+async def test_a_resource_that_is_gone_is_forgotten_and_nothing_is_written_about_it():
+    async with running(*CRM) as world:
+        written = len(world.cluster.writes)
+        world.cluster.drop(key_of(world.body()))
+        world.cluster.collect_garbage()
+        await asyncio.sleep(0.01)
+        await world.rest()
+        assert world.cluster.writes[written:] == []
+        assert world.cluster.objects(PROMETHEUS_RULE) == []
+
+
+async def test_a_failure_of_one_resource_delays_no_other():
+    async with running(*CRM, minimal(name="other", uid="uid-other")) as world:
+        for _ in range(50):
+            world.cluster.fail_next(
+                lambda call: call.verb == "apply" and str(call.name).startswith("crm-crm"), Unavailable("text")
+            )
+        world.edit({"objectLabels": {"edited": "yes"}})
+        world.edit({"objectLabels": {"edited": "yes"}}, name="other")
+        await eventually(lambda: "edited" in world.child("other-crm-stock")["metadata"]["labels"])
+        assert "edited" not in world.child()["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["once", "and raises again when it wants to say so"])
+async def test_a_pass_that_raises_is_told_and_tried_again(times):
+    async with running(*CRM) as world:
+        for _ in range(times):
+            world.cluster.fail_next(lambda call: call.verb == "patch", RuntimeError("text"))
+        world.cluster.put({**minimal({"environment": "staging"}), "status": {}})
+        await eventually(lambda: world.seen.failures == [("crm", "RuntimeError", 0.5)])
+        await eventually(lambda: world.ready() == "True")
+
+
+async def test_the_server_is_left_alone_as_long_as_it_asked_whatever_changes():
+    async with running(*CRM) as world:
+        refusal = Unavailable("text", retry_after_seconds=0.4)
+        world.cluster.fail_next(lambda call: call.verb == "apply" and call.name == STOCK, refusal)
+        began = time.monotonic()
+        world.edit({"objectLabels": {"edited": "1"}})
+        await eventually(lambda: world.ready() == "False")
+        world.edit({"objectLabels": {"edited": "2"}})
+        await eventually(lambda: world.child()["metadata"]["labels"].get("edited") == "2")
+        assert time.monotonic() - began >= 0.4
+        await eventually(lambda: world.ready() == "True")
+
+
+async def test_what_can_never_be_accepted_is_not_tried_again_by_itself():
+    async with running(*CRM) as world:
+        world.cluster.fail_next(lambda call: call.verb == "apply" and call.name == STOCK, Refused("text"))
+        world.edit({"objectLabels": {"edited": "1"}})
+        await eventually(lambda: world.ready() == "False")
+        passes = len(world.seen.passed_keys)
+        await asyncio.sleep(0.7)
+        assert len(world.seen.passed_keys) == passes
+
+
+async def test_a_replica_that_does_not_lead_writes_nothing_and_plans_no_retry():
+    async with running(*CRM) as world:
+        world.cluster.fail_next(lambda call: call.verb == "apply", NotLeading("text"))
+        world.cluster.fail_next(lambda call: call.verb == "patch", NotLeading("text"))
+        world.edit({"objectLabels": {"edited": "1"}})
+        await asyncio.sleep(0.01)
+        await world.rest()
+        assert world.seen.failures == []
+
+
+NOTIFYING = (quickstart(), deployment(), service(), alertmanager(), slack_secret())
+MERGED = "alertmanager-crm"
+
+
+async def test_a_definition_that_seems_gone_for_a_moment_costs_no_notification():
+    async with running(*NOTIFYING) as world:
+        assert world.child(MERGED, SECRET)
+        (store,) = world.caches.scopes(CRM_MONITORING).values()
+        listed = list(store)
+        store.unserve()
+        await world.rest()
+        assert world.child(MERGED, SECRET), "nobody can say who shares it while resources cannot be listed"
+        store.replace(listed, "1000000")
+        await world.rest()
+        assert world.child(MERGED, SECRET)
+        assert world.ready() == "True"
+
+
+def held_deployment():
+    """Return a workload with a probe that the operator set, by its managedFields."""
+    path = {"f:spec": {"f:template": {"f:spec": {"f:containers": {'k:{"name":"api"}': {"f:readinessProbe": {}}}}}}}
+    entry = {"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": "apps/v1", "fieldsV1": path}
+    probe = {"httpGet": {"path": "/api/crm/health/readiness", "port": "http"}}
+    body = deployment(readinessProbe=probe)
+    return {**body, "metadata": {**body["metadata"], "managedFields": [entry]}}
+
+
+async def test_a_workload_that_nobody_claims_is_let_go():
+    async with running(held_deployment(), service()) as world:
+        assert world.writes()
+
+
+async def test_nothing_is_let_go_while_the_definition_seems_gone_as_when_an_api_server_starts():
+    async with running(held_deployment(), service(), unserved=[CRM_MONITORING]) as world:
+        assert world.writes() == []
