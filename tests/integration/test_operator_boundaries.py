@@ -41,6 +41,8 @@ def test_a_foreign_object_is_not_touched_and_gives_way_when_it_goes(
     tenant.delete(CONFIG_MAP, "crm-crm-dashboards")
     tenant.ready(within=6)
     assert tenant.look(CONFIG_MAP, "crm-crm-dashboards")["metadata"]["ownerReferences"]
+    operator.settle()
+    assert sorted(event["reason"] for event in tenant.events()) == ["NameConflict", "Ready"]
 
 
 def test_a_foreign_object_with_our_labels_is_not_deleted(operator: RunningOperator, tenant: Tenant) -> None:

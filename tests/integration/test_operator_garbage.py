@@ -41,6 +41,23 @@ def test_objects_go_with_their_resource(start: Start, tenant: Tenant) -> None:
     operator.settle()
 
 
+def test_a_resource_that_is_made_again_at_once_waits_for_the_objects_of_its_predecessor(
+    start: Start, tenant: Tenant
+) -> None:
+    operator = start(tenant.plane, f"{tenant.name}-op", tenant.name)
+    tenant.monitor(minimal())
+    tenant.ready()
+    operator.settle()
+
+    tenant.delete(CRM_MONITORING, "crm")
+    created = tenant.monitor(minimal())
+
+    tenant.ready(within=60)
+    owners = {child["metadata"]["ownerReferences"][0]["uid"] for child in tenant.children().values()}
+    assert owners == {created["metadata"]["uid"]}
+    assert {event["reason"] for event in tenant.events()} <= {"Ready", "NotReady"}
+
+
 def test_a_namespace_goes_away_although_its_resource_has_our_finalizer(start: Start, tenant: Tenant) -> None:
     operator = start(tenant.plane, f"{tenant.name}-op")
     operator.may_be_refused = tenant.name

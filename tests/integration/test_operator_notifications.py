@@ -216,3 +216,23 @@ def test_an_invalid_spec_keeps_the_routes_too(operator: RunningOperator, tenant:
     eventually(lambda: hook_of(tenant, "crm-b") == f"{HOOK}two", within=5)
     assert hook_of(tenant, "crm") == f"{HOOK}one"
     assert tenant.look(CONFIG_MAP, "crm-crm-dashboards")
+
+
+MEANWHILE: dict[str, dict[str, Any]] = {
+    "notifications were taken out": {"notifications": None},
+    "another Secret was named": {"notifications": {"secretName": "alertmanager-second"}},
+}
+
+
+@pytest.mark.parametrize("what", MEANWHILE)
+def test_a_secret_that_nobody_names_goes_although_that_happened_while_no_operator_ran(
+    operator: RunningOperator, tenant: Tenant, what: str
+) -> None:
+    tenant.monitor(minimal(slack()))
+    tenant.ready()
+    operator.stop()
+
+    tenant.edit(MEANWHILE[what])
+    operator.start()
+
+    eventually(lambda: not tenant.look(SECRET, MERGED))

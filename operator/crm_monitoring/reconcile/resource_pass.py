@@ -73,6 +73,7 @@ class ResourcePass:
         self._recheck_seconds = recheck_seconds
         self._children = Children(cluster, caches)
         self._rendered: dict[str, bytes] = {}
+        """Digests of what was in place after the last pass: a write although nothing else is wanted undoes a change."""
 
     def forget(self, key: ObjectKey, uid: str) -> None:
         """Take note that a resource is gone: its objects go with it, by the garbage collector."""
@@ -151,10 +152,13 @@ class ResourcePass:
         known = self._rendered.get(uid)
         digest = hashlib.blake2b(orjson.dumps(bundle.children), digest_size=16).digest()
         results = [await self._children.apply(child, uid, observe=observe) for child in bundle.children]
-        if not any(result.finding for result in results):
+        complete = not any(result.finding for result in results)
+        if complete:
             wanted = [key_of(child) for child in bundle.children]
             results += await self._children.prune(uid, wanted, bundle.held, observe=observe)
-        if not observe:
+        if not complete:
+            self._rendered.pop(uid, None)
+        elif not observe:
             self._rendered[uid] = digest
         return [_restored(result) for result in results] if known == digest else results
 
