@@ -11,7 +11,7 @@ IMAGE ?= crm-monitoring-operator:dev
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test generate requirements demo bench image clean
+.PHONY: help setup tools lint types unit integration test mutation generate requirements demo bench image clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,13 +39,16 @@ types: $(READY) ## mypy --strict
 	@$(PY) -m mypy
 
 unit: $(READY) ## Fast tests, without the control plane
-	@$(PYTEST) -n $(JOBS) -m "not integration"
+	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation"
 
 integration: tools ## Tests on the real kube-apiserver and prometheus-operator
 	@$(PYTEST) -n $(JOBS) -m integration
 
 test: lint types tools ## Everything: lint, types, unit, golden and integration tests
-	@$(PYTEST) -n $(JOBS)
+	@$(PYTEST) -n $(JOBS) -m "not mutation"
+
+mutation: tools ## Seed sixty faults into the rules; each must be noticed by a case (minutes)
+	@$(PYTEST) -n $(JOBS) -m mutation
 
 generate: $(READY) ## Write crds/, docs/reference/ and the examples' rendered/
 	@$(PY) tools/generate.py
