@@ -6,17 +6,13 @@ from typing import Any
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
-from crm_monitoring.errors import ClusterError, Conflict, DependencyMissing, Unavailable
+from crm_monitoring.errors import ClusterError, Conflict, NamespaceTerminating, Unavailable
 from crm_monitoring.manifest import Manifest, ObjectKey, key_of, owner_uids
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
-
-
-_PASSING = (Unavailable, Conflict, DependencyMissing)
-"""Failed requests that are tried again. A kind that the cache lists and a request does not find is coming or going."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +130,7 @@ def _failed(
     state = State.CONFLICT if reason is Reason.NAME_CONFLICT else State.FAILED
     outcome = ObjectOutcome(key, state, text)
     finding = Finding(ConditionType.APPLIED, reason, text)
-    return ChildResult(outcome, finding, isinstance(error, _PASSING), patience_of(error))
+    return ChildResult(outcome, finding, is_transient(error), patience_of(error))
 
 
 def reason_of(error: ClusterError | None) -> Reason:
@@ -143,6 +139,14 @@ def reason_of(error: ClusterError | None) -> Reason:
         return Reason(error.reason if error else "")
     except ValueError:
         return Reason.API_SERVER_UNAVAILABLE
+
+
+def is_transient(error: ClusterError | None) -> bool:
+    """Return whether a failed request is to be tried again.
+
+    Also what is refused or forbidden: an administrator who changes a policy or a role changes nothing that is watched.
+    """
+    return error is not None and not isinstance(error, NamespaceTerminating)
 
 
 def patience_of(error: Exception | None) -> float:

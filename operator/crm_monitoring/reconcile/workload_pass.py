@@ -9,10 +9,10 @@ from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.cluster.port import Cluster
 from crm_monitoring.contract import event_reasons
-from crm_monitoring.errors import ClusterError, Conflict, Unavailable
+from crm_monitoring.errors import ClusterError
 from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, key_of
 from crm_monitoring.reconcile.caches import Caches, target_keys
-from crm_monitoring.reconcile.children import patience_of, reason_of
+from crm_monitoring.reconcile.children import is_transient, patience_of, reason_of
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 from crm_monitoring.reconcile.workload import (
     Claim,
@@ -88,8 +88,9 @@ class WorkloadPass:
             )
         except ClusterError as error:
             finding = Finding(ConditionType.WORKLOAD, reason_of(error), error.message)
-            transient = isinstance(error, Unavailable | Conflict)
-            return WorkloadResult(findings=(finding,), transient=transient, patience_seconds=patience_of(error))
+            return WorkloadResult(
+                findings=(finding,), transient=is_transient(error), patience_seconds=patience_of(error)
+            )
         if outcome.live is not None and outcome.writes:
             self._caches.put(outcome.live)
         return _result(target, outcome, observe=observe)

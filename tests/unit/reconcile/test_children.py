@@ -4,7 +4,7 @@ import pytest
 
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.cluster.fake import FakeCluster
-from crm_monitoring.errors import Forbidden, Refused, Unavailable
+from crm_monitoring.errors import Forbidden, NamespaceTerminating, Refused, Unavailable
 from crm_monitoring.manifest import CONFIG_MAP, Manifest
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import Children, ChildResult
@@ -105,8 +105,13 @@ async def test_a_kind_that_is_not_served_is_a_missing_dependency_without_a_reque
 
 FAILURES = {
     "an overloaded server is worth a retry": (Unavailable("busy"), Reason.API_SERVER_UNAVAILABLE, True),
-    "a refused object waits for a person": (Refused("no"), Reason.REFUSED, False),
-    "a missing permission waits for a person": (Forbidden("no"), Reason.FORBIDDEN, False),
+    "a refused object is tried again, because a policy may change": (Refused("no"), Reason.REFUSED, True),
+    "a missing permission is tried again, because it may be granted": (Forbidden("no"), Reason.FORBIDDEN, True),
+    "a namespace that goes away needs nothing": (
+        NamespaceTerminating("gone"),
+        Reason.NAMESPACE_TERMINATING,
+        False,
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.cluster.port import FIELD_MANAGER
 from crm_monitoring.cluster.reflector import Pace, Reflector
 from crm_monitoring.controller.scope import build_caches
-from crm_monitoring.errors import NotLeading, Refused, Unavailable
+from crm_monitoring.errors import Forbidden, NotLeading, Refused, Unavailable
 from crm_monitoring.manifest import (
     ALERTMANAGER,
     CRM_MONITORING,
@@ -279,14 +279,14 @@ async def test_the_server_is_left_alone_as_long_as_it_asked_whatever_changes():
         await eventually(lambda: world.ready() == "True")
 
 
-async def test_what_can_never_be_accepted_is_not_tried_again_by_itself():
+@pytest.mark.parametrize("error", [Refused("text"), Forbidden("text")], ids=lambda error: error.reason)
+async def test_what_is_refused_now_is_tried_again_because_a_policy_or_a_role_may_change(error):
     async with running(*CRM) as world:
-        world.cluster.fail_next(lambda call: call.verb == "apply" and call.name == STOCK, Refused("text"))
+        world.cluster.fail_next(lambda call: call.verb == "apply" and call.name == STOCK, error)
         world.edit({"objectLabels": {"edited": "1"}})
-        await eventually(lambda: world.ready() == "False")
-        passes = len(world.seen.passed_keys)
-        await asyncio.sleep(0.7)
-        assert len(world.seen.passed_keys) == passes
+        await eventually(lambda: ready_of(world.body()["status"])["reason"] == error.reason)
+        await eventually(lambda: world.ready() == "True")
+        assert world.child()["metadata"]["labels"]["edited"] == "1"
 
 
 async def test_a_replica_that_does_not_lead_writes_nothing_and_plans_no_retry():
