@@ -6,7 +6,7 @@ checks that nothing is called clean that the rules would change.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -81,6 +81,8 @@ _SHORTEST = 12
 """Characters of the shortest text without `:` and `=` that a rule changes: `Basic` and six more."""
 
 _MEMORY = 4096
+"""Names, and texts, that are remembered as clean before all are forgotten."""
+_LONGEST_REMEMBERED = 64
 _HARMLESS = frozenset((int, float, bool, type(None), UUID, datetime, date))
 """Types whose values hold no text."""
 
@@ -102,6 +104,13 @@ class Redactor:
                 if value not in self._clean_texts and not self._is_clean_text(value):
                     return False
             elif type(value) not in _HARMLESS:
+                return False
+        return True
+
+    def are_clean(self, texts: Iterable[object]) -> bool:
+        """Tell whether all are texts that certainly hold nothing to replace."""
+        for text in texts:
+            if type(text) is not str or (text not in self._clean_texts and not self._is_clean_text(text)):
                 return False
         return True
 
@@ -134,14 +143,12 @@ class Redactor:
     def _is_clean_text(self, text: str) -> bool:
         if self._addresses and "@" in text:
             return False
-        if ":" not in text and "=" not in text:
-            if len(text) < _SHORTEST:
-                return True
-            if len(text.split(None, 1)) < 2:
-                return _TOKEN_START.search(text) is None
-        if _SIGN.search(text) or _TOKEN_START.search(text):
+        if ":" in text or "=" in text or (len(text) >= _SHORTEST and len(text.split(None, 1)) > 1):
+            if _SIGN.search(text) or _TOKEN_START.search(text):
+                return False
+        elif len(text) >= _SHORTEST and _TOKEN_START.search(text):
             return False
-        return len(text) > 64 or _remember(self._clean_texts, text)
+        return len(text) > _LONGEST_REMEMBERED or _remember(self._clean_texts, text)
 
 
 def is_sensitive(name: str) -> bool:

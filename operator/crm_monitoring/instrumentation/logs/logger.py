@@ -11,7 +11,7 @@ from crm_monitoring.contract import logs as contract
 from crm_monitoring.contract.logs import LogEvent
 from crm_monitoring.instrumentation.logs.pipeline import Pipeline
 
-_LEVELS = {event: logging.getLevelNamesMapping()[event.level.value] for event in contract.ALL}
+_LEVELS = {event.name: logging.getLevelNamesMapping()[event.level.value] for event in contract.ALL}
 
 
 class _Channel:
@@ -137,10 +137,13 @@ class CRMLogger(structlog.BoundLoggerBase):
         self._event(contract.SYSTEM_ISSUE, {"reason": reason, **fields}, sys._getframe(1))
 
     def _event(self, event: LogEvent, fields: dict[str, Any], frame: FrameType) -> None:
-        level = _LEVELS[event]
-        if level >= self._logger.pipeline.level:
-            given = {name: value for name, value in fields.items() if value is not None}
-            self._log(level, event.message, (), {"event": event.name, **given}, frame)
+        level = _LEVELS[event.name]
+        if level < self._logger.pipeline.level:
+            return
+        if None in fields.values():
+            fields = {name: value for name, value in fields.items() if value is not None}
+        fields.setdefault("event", event.name)
+        self._log(level, event.message, (), fields, frame)
 
     def _log(
         self, level: int, message: str, args: tuple[object, ...], fields: dict[str, Any], frame: FrameType
@@ -155,4 +158,4 @@ class CRMLogger(structlog.BoundLoggerBase):
                 fields["positional_args"] = [*map(str, args)]
         if fields.get("exc_info") is True:
             fields["exc_info"] = sys.exc_info()[1]
-        channel.pipeline.log(channel.name, level, str(message), frame, {**self._context, **fields})
+        channel.pipeline.log(channel.name, level, message, frame, self._context | fields)

@@ -18,6 +18,7 @@ Render = Callable[[Mapping[str, Any], Mapping[str, Any]], bytes]
 PLAIN_EVENT = "log"
 """The value of `event` on a line that is no domain event."""
 
+_BASE = frozenset(BASE_FIELDS)
 _ORDER = (*CORRELATION_FIELDS, *DOMAIN_FIELDS)
 _LONGEST_LINE = 16_384
 """Bytes. Container runtimes split longer lines, which breaks the JSON."""
@@ -35,7 +36,7 @@ def ordered(fields: Mapping[str, Any]) -> dict[str, Any]:
         return first
     for name, value in fields.items():
         if name not in first:
-            first[f"{name}_" if name in BASE_FIELDS else name] = value
+            first[f"{name}_" if name in _BASE else name] = value
     return first
 
 
@@ -43,8 +44,8 @@ def json_renderer(redactor: Redactor) -> Render:
     """Return what writes a line as one JSON object without credentials."""
 
     def render(base: Mapping[str, Any], fields: Mapping[str, Any]) -> bytes:
-        own = {"message": base["message"], "component": base["component"], "event": base["event"]}
-        if redactor.is_clean(fields) and redactor.is_clean(own):
+        own = (base["message"], base["component"], base["event"])
+        if redactor.is_clean(fields) and redactor.are_clean(own):
             try:
                 line = orjson.dumps({**base, **fields}, option=orjson.OPT_APPEND_NEWLINE)
             except TypeError:
