@@ -72,6 +72,8 @@ def test_a_kind_that_is_removed_is_missed_and_taken_up_again(start: Start, tenan
     install_theirs(tenant.plane)
     tenant.ready(within=20)
     assert tenant.look(PROMETHEUS_RULE, "crm-crm-stock")
+    cluster = {event.what for event in operator.requests() if event.resource and not event.namespace}
+    assert cluster >= {"list customresourcedefinitions", "watch customresourcedefinitions", "list crmmonitorings"}
 
 
 @pytest.mark.parametrize("scope", SCOPES)

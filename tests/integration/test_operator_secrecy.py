@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
-from crm_monitoring.manifest import ALERTMANAGER, CRM_MONITORING, LEASE, SECRET
-from support.live import EVENTS, Tenant, encoded, eventually
+from crm_monitoring.manifest import ALERTMANAGER, CRM_MONITORING, EVENT, LEASE, SECRET
+from support.live import Tenant, encoded, eventually
 from support.resources import full, merged
 from support.running import RunningOperator
 
@@ -89,7 +89,7 @@ def test_a_full_life_leaves_no_credential_anywhere_but_in_secrets(operator: Runn
     operator.stop()
 
     found += leaks("log", operator.log.read_text())
-    found += leaks("events", json.dumps(tenant.every(EVENTS)))
+    found += leaks("events", json.dumps(tenant.every(EVENT)))
     own = Tenant(tenant.plane, operator.own_namespace)
     found += leaks("lease", json.dumps(own.every(LEASE)))
     assert not found

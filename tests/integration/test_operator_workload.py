@@ -148,4 +148,4 @@ def _later_than(tenant: Tenant, name: str) -> bool:
     tenant.plane.create_namespace("clock")
     dry = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "clock"}}
     answer = tenant.plane.api.request("POST", "/api/v1/namespaces/clock/configmaps?dryRun=All", dry)
-    return str(answer.body["metadata"]["creationTimestamp"]) > then
+    return str(answer.body["metadata"]["creationTimestamp"]) > str(then)

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 import yaml
 
-from crm_monitoring.manifest import CHILD_KINDS, CRM_MONITORING, DEPLOYMENT, SECRET, SERVICE, Kind, Manifest
+from crm_monitoring.manifest import CHILD_KINDS, CRM_MONITORING, DEPLOYMENT, EVENT, SECRET, SERVICE, Kind, Manifest
 from testbed.apiclient import Answer
 from testbed.controlplane import ControlPlane
 
 POLL_SECONDS = 0.03
-EVENTS = Kind("events.k8s.io", "v1", "Event", "events")
 
 T = TypeVar("T")
 
@@ -30,14 +29,6 @@ def eventually(check: Callable[[], T], within: float = 10.0) -> T:
         except AssertionError:
             if time.monotonic() > deadline:
                 raise
-        time.sleep(POLL_SECONDS)
-
-
-def always(check: Callable[[], object], seconds: float) -> None:
-    """Fail as soon as `check` is false within some seconds."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        assert check()
         time.sleep(POLL_SECONDS)
 
 
@@ -169,7 +160,7 @@ class Tenant:
         """Return the Events about a resource, of one reason if given."""
         return [
             event
-            for event in self.every(EVENTS)
+            for event in self.every(EVENT)
             if event["regarding"]["name"] == name and reason in ("", event["reason"])
         ]
 
