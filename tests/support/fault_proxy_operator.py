@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from crm_monitoring.manifest import PROMETHEUS_RULE, Manifest
 from support.fault_proxy import FaultProxy
@@ -92,10 +93,10 @@ class Changes:
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
 
-    def edit(self) -> Callable[[], bool]:
+    def edit(self, also: Mapping[str, Any] | None = None) -> Callable[[], bool]:
         """Edit the resource; return a check for the edit having come through to a child and to the status."""
         value = f"v{time.monotonic_ns()}"
-        self._tenant.edit({"alerts": {"extraLabels": {"edit": value}}})
+        self._tenant.edit({"alerts": {"extraLabels": {"edit": value}}, **(also or {})})
         return lambda: value in json.dumps(self._rule()) and self._tenant.condition("Ready").get("status") == "True"
 
     def delete(self) -> Callable[[], bool]:

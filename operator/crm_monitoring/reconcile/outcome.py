@@ -61,5 +61,7 @@ class Outcome:
     """Whether the pass failed for a reason that waiting may cure, so that the queue backs off."""
     patience_seconds: float = 0.0
     """How long the API server asked to be left alone; a change does not make the next look any sooner."""
+    waiting: bool = False
+    """Whether the verdict of the merged Secret is not known yet: nothing is said before that."""
     announcements: tuple[tuple[EventReason, str], ...] = ()
     """What was done that is worth an Event besides the change of the conditions."""

@@ -37,7 +37,7 @@ class PassResult:
     """What the queue and the log must know of a pass."""
 
     outcome: Outcome | None
-    """None: the resource is gone, or the pass waits for the merged Secret before it says anything."""
+    """None: the resource is gone."""
     ready: str = "Unknown"
     reason: str = ""
     wrote_status: bool = False
@@ -105,11 +105,12 @@ class ResourcePass:
         try:
             resource = load(body)
         except InvalidSpec as invalid:
-            outcome: Outcome | None = self._invalid(body, invalid)
+            outcome = self._invalid(body, invalid)
         else:
             outcome = await self._enforce(key, body, resource)
-        if outcome is None:
-            return PassResult(None)
+        if outcome.waiting:
+            await self._announcer.announce(body, outcome.announcements)
+            return PassResult(outcome)
         return await self._tell(key, body, outcome)
 
     def _invalid(self, body: Manifest, invalid: InvalidSpec) -> Outcome:
@@ -118,7 +119,7 @@ class ResourcePass:
         kept = [ObjectOutcome(key, State.HELD) for key in (*owned, *noted(body))]
         return Outcome(body["metadata"]["generation"], problems=invalid.problems, objects=tuple(kept))
 
-    async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome | None:
+    async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome:
         observe = resource.spec.mode == "Observe"
         generation = body["metadata"]["generation"]
         names = sorted({reference.name for reference in secret_references(resource)})
@@ -136,9 +137,9 @@ class ResourcePass:
         verdict = self._merged.submit(key, share, noted(body))
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
-        if share is not None and verdict is None:
-            return None
         outcome = self._outcome(resource, bundle, results, workload)
+        if share is not None and verdict is None:
+            return replace(outcome, waiting=True)
         unselected = self._unselected(resource, bundle)
         if verdict is not None:
             said = [finding for finding in (verdict.finding, unselected) if finding]

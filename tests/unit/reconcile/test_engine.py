@@ -303,6 +303,19 @@ NOTIFYING = (quickstart(), deployment(), service(), alertmanager(), slack_secret
 MERGED = "alertmanager-crm"
 
 
+async def test_patience_is_kept_while_a_pass_waits_for_the_merged_secret():
+    async with running(*NOTIFYING) as world:
+        refusal = Unavailable("text", retry_after_seconds=0.4)
+        world.cluster.fail_next(lambda call: call.verb == "apply" and call.name == STOCK, refusal)
+        began = time.monotonic()
+        group_by = ["namespace", "crm_monitoring", "severity"]
+        notifications = {**world.body()["spec"]["notifications"], "groupBy": group_by}
+        world.edit({"objectLabels": {"edited": "1"}, "notifications": notifications})
+        await eventually(lambda: world.child()["metadata"]["labels"].get("edited") == "1")
+        assert time.monotonic() - began >= 0.4
+        await eventually(lambda: world.ready() == "True")
+
+
 async def test_a_definition_that_seems_gone_for_a_moment_costs_no_notification():
     async with running(*NOTIFYING) as world:
         assert world.child(MERGED, SECRET)
