@@ -112,7 +112,9 @@ class World:
         self.stop()
         self.proxy.clear()
         name, flags = f"op-{next(self.numbers)}", ("--no-leader-election", *flags)
-        self.operator = ProxiedOperator(self.plane, self.proxy, "ops", self.directory, flags=flags, name=name)
+        self.operator = ProxiedOperator(
+            self.plane, "ops", self.directory, flags=flags, name=name, through=self.proxy.url
+        )
         self.operator.start()
         return self.operator
 

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -66,7 +65,9 @@ def world(served_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
     tenant.monitor(quickstart())
     with FaultProxy(plane.url, plane.certificate_authority) as proxy:
         flags = ("--no-leader-election",)
-        operator = ProxiedOperator(plane, proxy, "writes-ops", directory, namespaces=["writes"], flags=flags)
+        operator = ProxiedOperator(
+            plane, "writes-ops", directory, namespaces=["writes"], flags=flags, through=proxy.url
+        )
         with operator:
             tenant.ready()
             operator.settle()
@@ -95,7 +96,9 @@ def answered(world: World, match: Match, action: Action, *, times: int | None = 
 
 @pytest.mark.parametrize("match", WRITES.values(), ids=WRITES.keys())
 @pytest.mark.parametrize("action", ANSWERS.values(), ids=ANSWERS.keys())
-def test_a_write_that_fails_is_told_tried_with_patience_and_made_good(world: World, match: Match, action: Action) -> None:
+def test_a_write_that_fails_is_told_tried_with_patience_and_made_good(
+    world: World, match: Match, action: Action
+) -> None:
     rule, since = answered(world, match, action)
     came_through = change(world)
     world.operator.until(lambda: rule.played)

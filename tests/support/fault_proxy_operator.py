@@ -2,17 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from crm_monitoring.manifest import PROMETHEUS_RULE, Manifest
-from support.fault_proxy import FaultProxy
 from support.live import POLL_SECONDS, Tenant
-from support.running import ACCOUNT, RunningOperator
-from testbed import kubeconfig, role
-from testbed.controlplane import ControlPlane
-from testbed.operator import Operator
+from support.running import RunningOperator
 
 WITHIN_SECONDS = 15.0
 """How soon everything is as it should be after a fault."""
@@ -22,40 +18,7 @@ RULE = "crm-crm-stock"
 
 
 class ProxiedOperator(RunningOperator):
-    """An operator behind a proxy. `account` is its service account, so that the audit log tells replicas apart."""
-
-    def __init__(
-        self,
-        plane: ControlPlane,
-        proxy: FaultProxy,
-        own_namespace: str,
-        directory: Path,
-        *,
-        namespaces: Sequence[str] = (),
-        flags: Sequence[str] = (),
-        name: str = ACCOUNT,
-    ) -> None:
-        self.plane = plane
-        self.own_namespace = own_namespace
-        self.user = f"system:serviceaccount:{own_namespace}:{name}"
-        self.began = plane.audit_mark()
-        token = json.loads(role.grant(plane, name, own_namespace, tuple(namespaces)).read_text())["users"][0]["user"]
-        config = kubeconfig.write(
-            directory / f"{own_namespace}-{name}.kubeconfig",
-            server=proxy.url,
-            certificate_authority=plane.certificate_authority,
-            user=name,
-            token=token["token"],
-        )
-        Operator.__init__(
-            self,
-            config,
-            namespaces=namespaces,
-            lease_namespace=own_namespace,
-            flags=("--log-level", "DEBUG", *flags),
-            directory=directory,
-            name=name,
-        )
+    """An operator that must stay healthy whatever a test does to its requests."""
 
     def healthy(self) -> bool:
         """Fail when the process ended or says that it is not alive; return True, so that it can be waited with."""

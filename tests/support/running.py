@@ -1,5 +1,6 @@
 """Our operator as a process beside a real API server, and what can be seen of it from outside."""
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -31,16 +32,20 @@ class RunningOperator(Operator):
         namespaces: Sequence[str] = (),
         flags: Sequence[str] = (),
         name: str = "operator",
+        account: str = ACCOUNT,
+        through: str | None = None,
     ) -> None:
+        """Describe it. `account` tells replicas apart in the audit log; `through` is the address of a proxy."""
         self.plane = plane
         self.own_namespace = own_namespace
-        self.user = f"system:serviceaccount:{own_namespace}:{ACCOUNT}"
+        self.user = f"system:serviceaccount:{own_namespace}:{account}"
         self.began = plane.audit_mark()
         self._events_failed = 0.0
         self.may_be_refused = ""
         """A namespace in which requests may be refused, because it is going away."""
+        config = role.grant(plane, account, own_namespace, tuple(namespaces))
         super().__init__(
-            role.grant(plane, ACCOUNT, own_namespace, tuple(namespaces)),
+            config if through is None else _redirected(config, through, directory / f"{name}.kubeconfig"),
             namespaces=namespaces,
             lease_namespace=own_namespace,
             flags=("--log-level", "DEBUG", *flags),
@@ -124,3 +129,11 @@ class RunningOperator(Operator):
 
 Start = Callable[..., RunningOperator]
 """The fixture `start`: (plane, own namespace, *watched namespaces, flags=()) gives an operator that is ready."""
+
+
+def _redirected(kubeconfig: Path, server: str, path: Path) -> Path:
+    """Write a copy of a kubeconfig that leads to another address."""
+    content = json.loads(kubeconfig.read_text(encoding="utf-8"))
+    content["clusters"][0]["cluster"]["server"] = server
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
