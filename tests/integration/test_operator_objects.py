@@ -84,6 +84,19 @@ def test_an_edit_writes_the_object_that_changes_and_the_status(operator: Running
     assert operator.writes(mark) == {"patch servicemonitors": 1, "patch crmmonitorings/status": 1}
 
 
+def test_no_edit_is_lost_however_close_it_is_to_the_one_before(start: Start, tenant: Tenant) -> None:
+    start(tenant.plane, f"{tenant.name}-operator", tenant.name)
+    tenant.monitor(minimal(SPEC))
+    tenant.ready()
+
+    for step in range(60):
+        tenant.edit({"environment": f"e{step}"})
+        if step % 5 == 4:
+            tenant.ready(within=5)
+            rules = tenant.look(PROMETHEUS_RULE, "crm-crm-stock")
+            assert f"e{step}" in str(rules)
+
+
 def test_an_object_that_is_no_longer_wanted_is_deleted(operator: RunningOperator, tenant: Tenant) -> None:
     tenant.monitor(minimal(SPEC))
     tenant.ready()
@@ -174,7 +187,8 @@ def test_a_target_that_comes_later_is_noticed(operator: RunningOperator, tenant:
     tenant.deploy("crm-worker")
 
     tenant.ready(within=5)
-    assert tenant.look(SERVICE_MONITOR, "crm-crm-metrics")
+    # Until its Service was created, the pods were scraped directly.
+    eventually(lambda: tenant.look(SERVICE_MONITOR, "crm-crm-metrics"), within=5)
     assert {"name": "CRM_LOG_LEVEL", "value": "DEBUG"} in tenant.container("crm-worker")["env"]
 
 

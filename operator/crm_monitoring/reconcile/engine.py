@@ -164,7 +164,9 @@ class Engine:
             self._queue.forget(key)
             if before:
                 self._resources.forget(key, before["metadata"]["uid"])
-        if after is not None and not self._caches.own_write:
+        if after is not None and _is_new_wish(before, after):
+            self._queue.add(key)  # also when it comes with the answer of an own write, which never makes a generation
+        elif after is not None and not self._caches.own_write:
             self._look_at(key, key, after)
         if before is None or after is None or before.get("spec") != after.get("spec"):
             for body in (before, after):
@@ -229,6 +231,10 @@ class Engine:
 
 def _resource_key(body: Manifest) -> ObjectKey:
     return ObjectKey(CRM_MONITORING, body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def _is_new_wish(before: Manifest | None, after: Manifest) -> bool:
+    return before is None or before["metadata"].get("generation") != after["metadata"].get("generation")
 
 
 def _same_wish(before: Manifest | None, after: Manifest | None) -> bool:
