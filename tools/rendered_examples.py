@@ -1,12 +1,13 @@
-"""The goldens of examples/: what the command in each example's README prints, one file per object."""
+"""The goldens of examples/: what the commands in each example's README print or write, one file per object."""
 
 import re
 import shlex
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from crm_monitoring.cli.group import cli
 from crm_monitoring.manifest import Manifest, annotations_of
@@ -14,6 +15,8 @@ from crm_monitoring.render.merged import REDACTED_ANNOTATION
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 PROGRAM = "crm-monitoring"
+OUTPUT, CREDENTIALS = "-o", "--show-secrets"
+"""Options of a command that writes files, and of one whose output is nobody's golden."""
 
 
 def cases() -> list[str]:
@@ -21,27 +24,61 @@ def cases() -> list[str]:
     return sorted(path.parent.name for path in EXAMPLES.glob("*/README.md") if _command_lines(path))
 
 
+def for_kubernetes() -> list[str]:
+    """Return the names of the examples that become manifests."""
+    return [case for case in cases() if OUTPUT not in commands(case)[0]]
+
+
+def commands(case: str) -> list[list[str]]:
+    """Return the arguments of each command in an example's README, with paths that hold wherever it runs."""
+    return [
+        [str(EXAMPLES.parent / word) if word.startswith("examples/") else word for word in shlex.split(line)[1:]]
+        for line in _command_lines(EXAMPLES / case / "README.md")
+    ]
+
+
 def arguments(case: str) -> list[str]:
-    """Return the arguments of the command in an example's README, with paths that hold wherever it runs."""
-    (line,) = _command_lines(EXAMPLES / case / "README.md")
-    _, *given = shlex.split(line)
-    return [str(EXAMPLES.parent / word) if word.startswith("examples/") else word for word in given]
+    """Return the arguments of the only command in an example's README."""
+    (only,) = commands(case)
+    return only
 
 
 def rendered(case: str) -> Iterator[tuple[str, str]]:
     """Yield the path of each golden of an example, from the root of the project, and its content without a notice."""
-    outcome = CliRunner().invoke(cli, arguments(case), catch_exceptions=False)
-    if outcome.exit_code:
-        raise ValueError(f"examples/{case} does not render:\n{outcome.stderr}")
-    for text in re.split(r"^---\n", outcome.stdout, flags=re.MULTILINE)[1:]:
-        yield f"examples/{case}/rendered/{_path(yaml.load(text, yaml.CSafeLoader))}", f"---\n{text}"
+    for given in commands(case):
+        if CREDENTIALS in given:
+            continue
+        found = _written(given) if OUTPUT in given else _printed(given)
+        for path, content in found:
+            yield f"examples/{case}/rendered/{path}", content
 
 
 def outputs(notice: str) -> Iterator[tuple[str, str]]:
-    """Yield every golden with a notice in its first line."""
+    """Yield every golden; manifests get a notice as their first line, files that are written have one of their own."""
     for case in cases():
+        mark = f"# {notice}\n" if case in for_kubernetes() else ""
         for path, content in rendered(case):
-            yield path, f"# {notice}\n{content}"
+            yield path, mark + content
+
+
+def _printed(given: list[str]) -> Iterator[tuple[str, str]]:
+    for text in re.split(r"^---\n", _run(given).stdout, flags=re.MULTILINE)[1:]:
+        yield _path(yaml.load(text, yaml.CSafeLoader)), f"---\n{text}"
+
+
+def _written(given: list[str]) -> Iterator[tuple[str, str]]:
+    place = given.index(OUTPUT) + 1
+    with tempfile.TemporaryDirectory() as directory:
+        _run([*given[:place], directory, *given[place + 1 :]])
+        for path in sorted(Path(directory).iterdir()):
+            yield path.name, path.read_text(encoding="utf-8")
+
+
+def _run(given: list[str]) -> Result:
+    outcome = CliRunner().invoke(cli, given, catch_exceptions=False)
+    if outcome.exit_code:
+        raise ValueError(f"{PROGRAM} {shlex.join(given)} fails:\n{outcome.stderr}")
+    return outcome
 
 
 def _command_lines(readme: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The examples: documentation, input and expected output of the compiler in one."""
 
 import json
+import re
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -13,17 +14,25 @@ from click.testing import CliRunner
 
 import generate
 import rendered_examples
+from crm_monitoring.api.conditions import ConditionType
 from crm_monitoring.cli.group import cli
 from crm_monitoring.manifest import CRM_MONITORING, SECRET, kind_of
 from rendered_examples import EXAMPLES
 
 CASES = rendered_examples.cases()
+FOR_KUBERNETES = rendered_examples.for_kubernetes()
 INVALID = sorted((EXAMPLES / "invalid").glob("*.yaml"))
+RESOURCES = [
+    path
+    for case in CASES
+    for path in sorted((EXAMPLES / case).glob("*.yaml"))
+    if "\nkind: CRMMonitoring\n" in path.read_text()
+]
 Tool = Callable[[str], Path]
 
 
 def _written(case: str) -> dict[str, str]:
-    files = (EXAMPLES / case / "rendered").rglob("*.yaml")
+    files = (path for path in (EXAMPLES / case / "rendered").rglob("*") if path.is_file())
     return {str(path.relative_to(EXAMPLES.parent)): path.read_text(encoding="utf-8") for path in files}
 
 
@@ -36,23 +45,25 @@ def _named(path: Path) -> str:
 
 
 def test_every_example_that_is_promised_is_there() -> None:
-    wanted = {"quickstart", "full", "two-crms", "shared-alertmanager", "kube-prometheus-stack", "observe"}
-    assert wanted <= set(CASES)
+    wanted = {"quickstart", "full", "two-crms", "shared-alertmanager", "kube-prometheus-stack", "observe", "argo-cd"}
+    assert wanted <= set(FOR_KUBERNETES)
+    assert set(CASES) - set(FOR_KUBERNETES) == {"plain-prometheus"}
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_an_example_renders_to_the_files_beside_it_and_no_others(case: str) -> None:
-    now = {path: f"# {generate.NOTICE}\n{content}" for path, content in rendered_examples.rendered(case)}
+    wanted = dict(rendered_examples.outputs(generate.NOTICE))
+    now = {path: content for path, content in wanted.items() if path.startswith(f"examples/{case}/")}
     assert _written(case) == now, "run: make generate (and delete files that are not made any more)"
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_an_example_is_valid_without_a_warning(case: str) -> None:
-    outcome = CliRunner().invoke(cli, ["validate", "--strict", "-f", str(EXAMPLES / case)])
+@pytest.mark.parametrize("path", RESOURCES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_an_example_is_valid_without_a_warning(path: Path) -> None:
+    outcome = CliRunner().invoke(cli, ["validate", "--strict", "-f", str(path)])
     assert (outcome.stdout, outcome.exit_code) == ("", 0)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FOR_KUBERNETES)
 def test_rendered_objects_belong_to_nobody_and_say_so_by_having_no_uid(case: str) -> None:
     for item in _objects(case):
         assert "ownerReferences" not in item["metadata"]
@@ -64,7 +75,7 @@ def test_no_credential_of_an_example_is_in_what_is_rendered(case: str) -> None:
     assert not any("FAKE" in text or "fake-password" in text for text in _written(case).values())
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FOR_KUBERNETES)
 def test_promtool_accepts_the_rules_of_an_example(case: str, tool: Tool, tmp_path: Path) -> None:
     for item in _objects(case):
         if item["kind"] == "PrometheusRule":
@@ -79,7 +90,7 @@ def test_promtool_accepts_the_rules_of_an_example(case: str, tool: Tool, tmp_pat
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if any(kind_of(o) == SECRET for o in _objects(case))])
+@pytest.mark.parametrize("case", [case for case in FOR_KUBERNETES if any(kind_of(o) == SECRET for o in _objects(case))])
 def test_amtool_accepts_the_redacted_file_of_an_example(case: str, tool: Tool, tmp_path: Path) -> None:
     (secret,) = (item for item in _objects(case) if kind_of(item) == SECRET)
     path = tmp_path / "alertmanager.yaml"
@@ -88,7 +99,7 @@ def test_amtool_accepts_the_redacted_file_of_an_example(case: str, tool: Tool, t
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", FOR_KUBERNETES)
 def test_the_dashboards_of_an_example_are_json(case: str) -> None:
     texts = [text for item in _objects(case) if item["kind"] == "ConfigMap" for text in item["data"].values()]
     assert texts
@@ -99,6 +110,52 @@ def test_the_secrets_of_the_full_example_have_the_shape_that_the_compiler_asks_f
     given = [*rendered_examples.arguments("full"), "--secrets-from", str(EXAMPLES / "full" / "secrets.yaml")]
     outcome = CliRunner().invoke(cli, given)
     assert outcome.exit_code == 0, outcome.stderr
+
+
+def test_the_next_step_of_the_quickstart_is_the_same_resource_with_notifications_and_the_alertmanager_that_loads_them() -> (
+    None
+):
+    folder = EXAMPLES / "quickstart"
+    first = yaml.safe_load((folder / "crmmonitoring.yaml").read_text(encoding="utf-8"))
+    then, alertmanager = yaml.safe_load_all((folder / "notifications.yaml").read_text(encoding="utf-8"))
+    assert then["metadata"] == first["metadata"]
+    assert {name: value for name, value in then["spec"].items() if name != "notifications"} == first["spec"]
+
+    given = ["render", "-f", str(folder / "notifications.yaml"), "--context", str(folder / "workload.yaml")]
+    outcome = CliRunner().invoke(cli, [*given, "--secrets-from", str(folder / "secrets.yaml"), "--show-secrets"])
+
+    assert outcome.exit_code == 0, outcome.stderr
+    (secret,) = (item for item in yaml.safe_load_all(outcome.stdout) if item["kind"] == SECRET.name)
+    assert secret["metadata"]["name"] == f"alertmanager-{alertmanager['metadata']['name']}"
+    assert secret["metadata"]["namespace"] == alertmanager["metadata"]["namespace"]
+
+
+def test_the_secrets_of_the_plain_example_have_the_shape_that_the_compiler_asks_for(tmp_path: Path) -> None:
+    (given,) = (command for command in rendered_examples.commands("plain-prometheus") if "--show-secrets" in command)
+    outcome = CliRunner().invoke(cli, [*given[:-1], str(tmp_path)])
+    assert outcome.exit_code == 0, outcome.stderr
+    assert "fake-password" in (tmp_path / "alertmanager.yml").read_text(encoding="utf-8")
+
+
+def test_the_files_of_the_plain_example_are_accepted_by_promtool_and_amtool(tool: Tool) -> None:
+    folder = EXAMPLES / "plain-prometheus" / "rendered"
+    for command in (
+        [tool("promtool"), "check", "config", "--lint=all", "--lint-fatal", folder / "prometheus.yml"],
+        [tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", folder / "rules.yml"],
+        [tool("amtool"), "check-config", folder / "alertmanager.yml"],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_health_check_for_argo_cd_reads_conditions_that_exist() -> None:
+    text = (EXAMPLES / "argo-cd" / "argocd" / "argocd-cm.yaml").read_text(encoding="utf-8")
+    ((name, script),) = yaml.safe_load(text)["data"].items()
+    assert name == f"resource.customizations.health.{CRM_MONITORING.group}_{CRM_MONITORING.name}"
+    used = set(re.findall(r'is_true\("(\w+)"\)|found\.(\w+)', script))
+    assert {first or second for first, second in used} == {"Ready", "Stalled", "Reconciling"}
+    assert {"Ready", "Stalled", "Reconciling"} <= {each.value for each in ConditionType}
+    assert set(re.findall(r'status = "(\w+)"', script)) == {"Progressing", "Degraded", "Healthy", "Suspended"}
 
 
 def test_the_quickstart_has_eight_lines_and_only_a_target() -> None:

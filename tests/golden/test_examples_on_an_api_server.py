@@ -18,7 +18,7 @@ from testbed.controlplane import ControlPlane
 
 pytestmark = pytest.mark.integration
 
-CASES = rendered_examples.cases()
+CASES = rendered_examples.for_kubernetes()
 Diff = Callable[[Path], tuple[int, list[str]]]
 
 

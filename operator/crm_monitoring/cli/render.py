@@ -4,11 +4,12 @@ from collections.abc import Iterable
 
 import click
 
-from crm_monitoring.cli import options
+from crm_monitoring.cli import formats, options
 from crm_monitoring.cli.compiling import Compiled, compiled, shares, standalone
 from crm_monitoring.cli.context import load_context
 from crm_monitoring.cli.credentials import SecretFile, placeholders
 from crm_monitoring.cli.exits import FOUND, codes, say
+from crm_monitoring.cli.formats import KUBERNETES, PROMETHEUS, Values
 from crm_monitoring.cli.loading import Loaded, load_files
 from crm_monitoring.errors import Refused
 from crm_monitoring.manifest import WORKLOAD_KINDS, Manifest, ObjectKey
@@ -50,6 +51,7 @@ PATCH_COMMENT = """\
     is_flag=True,
     help="Print the notification Secret in plain text with placeholders. For reading, not to be applied.",
 )
+@formats.options
 @options.settings
 def command(
     *,
@@ -60,6 +62,7 @@ def command(
     secrets_from: tuple[str, ...],
     show_secrets: bool,
     redacted: bool,
+    destination: formats.Destination,
     settings: RenderSettings,
 ) -> None:
     """Compile CRMMonitoring resources to the manifests that the operator would apply.
@@ -69,6 +72,11 @@ def command(
     installed later reports NameConflict instead of touching them.
 
     The notification Secret is left out unless --show-secrets or --redacted asks for it.
+
+    \b
+    Without Kubernetes:
+      --format prometheus -o DIR   rules.yml, scrape_config.yml, prometheus.yml and alertmanager.yml
+      --format grafana -o DIR      one dashboard a file, for Grafana's import
     """
     if show_secrets and redacted:
         raise click.UsageError("--show-secrets and --redacted exclude each other")
@@ -78,21 +86,33 @@ def command(
     if _tell_problems(loaded):
         raise click.exceptions.Exit(FOUND)
     secrets = SecretFile(secrets_from, namespace).for_resource if secrets_from else placeholders
-    results = compiled(loaded, load_context(context_files, namespace), secrets, settings)
+    values = Values.SHOWN if show_secrets else Values.REDACTED if redacted else Values.LEFT_OUT
+    if destination.format == KUBERNETES:
+        results = compiled(loaded, load_context(context_files, namespace), secrets, settings)
+        held = _print(results, values, include_patch=include_patch)
+    elif destination.format == PROMETHEUS:
+        held = formats.write_prometheus(loaded, destination, secrets, settings, values)
+    else:
+        held = formats.write_grafana(loaded, destination)
+    if held:
+        raise click.exceptions.Exit(FOUND)
+
+
+def _print(results: list[Compiled], values: Values, *, include_patch: bool) -> bool:
+    """Print the manifests; return whether something could not be rendered."""
     text = "".join(_text(each, include_patch=include_patch) for each in results)
     held = _tell_findings(results)
     for key, fragments in shares(results).items():
-        if not (show_secrets or redacted):
+        if values is Values.LEFT_OUT:
             say(f"{key} is left out: it holds credentials. --redacted shows its shape, --show-secrets its values")
             continue
         try:
-            text += dump([standalone(_secret(key, fragments, redacted=redacted))])
+            text += dump([standalone(_secret(key, fragments, redacted=values is Values.REDACTED))])
         except Refused as error:
             say(f"{key}: {error.message}")
             held = True
     click.echo(text, nl=False)
-    if held:
-        raise click.exceptions.Exit(FOUND)
+    return held
 
 
 def _text(result: Compiled, *, include_patch: bool) -> str:

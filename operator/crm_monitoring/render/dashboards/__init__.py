@@ -8,7 +8,7 @@ from crm_monitoring.manifest import CONFIG_MAP
 from crm_monitoring.render import names
 from crm_monitoring.render.bundle import Part, Secrets
 from crm_monitoring.render.dashboards import business, operations, overview, slo
-from crm_monitoring.render.dashboards.dashboard import build, dumped
+from crm_monitoring.render.dashboards.dashboard import Dashboard, build, dumped
 from crm_monitoring.render.dashboards.layout import Section
 from crm_monitoring.render.dashboards.view import View
 from crm_monitoring.render.observed import Observed
@@ -41,16 +41,21 @@ AUDIENCES = {
 
 def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings: RenderSettings) -> Part:
     """Return the ConfigMap, or nothing when SLO is the only audience and there are no objectives."""
-    view = View(resource)
-    data = {
-        file_name(resource, name): dumped(build(view, name, audience.purpose, audience.since, audience.sections(view)))
-        for name, audience in sorted(AUDIENCES.items())
-        if name in resource.spec.dashboards.audiences and (name != "SLO" or resource.spec.slos)
-    }
+    data = {file_name(resource, name): dumped(dashboard) for name, dashboard in wanted(resource).items()}
     if not data:
         return Part()
     folder = {FOLDER_ANNOTATION: resource.spec.dashboards.folder}
     return Part(children=(names.child(resource, CONFIG_MAP, PURPOSE, {"data": data}, LABEL, annotations=folder),))
+
+
+def wanted(resource: CRMMonitoring) -> dict[str, Dashboard]:
+    """Return the dashboards that the resource asks for, by audience."""
+    view = View(resource)
+    return {
+        name: build(view, name, audience.purpose, audience.since, audience.sections(view))
+        for name, audience in sorted(AUDIENCES.items())
+        if name in resource.spec.dashboards.audiences and (name != "SLO" or resource.spec.slos)
+    }
 
 
 def file_name(resource: CRMMonitoring, audience: str) -> str:

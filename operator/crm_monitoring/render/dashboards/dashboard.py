@@ -1,7 +1,7 @@
 """One complete Grafana dashboard: panels, variables, annotations and links to the others of the resource."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from crm_monitoring.contract import labels
@@ -55,7 +55,7 @@ def build(view: View, audience: str, purpose: str, since: str, sections: Iterabl
     }
 
 
-def dumped(dashboard: Dashboard) -> str:
+def dumped(dashboard: Mapping[str, Any]) -> str:
     """Return the JSON, one field or panel a line: short, and a change shows as a change of few lines."""
     fields = [f"{_json(name)}: {_json(value)}" for name, value in dashboard.items() if name != "panels"]
     panels = ",\n".join(map(_json, dashboard["panels"]))

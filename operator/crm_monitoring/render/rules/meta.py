@@ -104,7 +104,8 @@ def _metric_missing(context: Context, settled: Settled) -> Iterator[Firing]:
         yield Firing(
             missing,
             f"{context.who}: {metric.name} is not exported",
-            f"Prometheus scrapes the CRM but saw no {metric.name} within {window}, although it should be there. XX Export it as the metric contract says, or switch those alerts off.",
+            f"Prometheus scrapes the CRM but saw no {metric.name} within {window}, so alerts that read it cannot fire. "
+            "Export it as the metric contract says, or switch those alerts off.",
             {METRIC: metric.name},
         )
 
