@@ -10,6 +10,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "operator"))
 
+import chart_crd  # noqa: E402
+import chart_dashboard  # noqa: E402
+import chart_values  # noqa: E402
 import rendered_examples  # noqa: E402
 from crm_monitoring.api.contract_markdown import (  # noqa: E402
     alerts_reference,
@@ -34,6 +37,7 @@ def outputs() -> Iterator[Output]:
     yield "docs/reference/metrics.md", as_markdown(metrics_reference())
     yield "docs/reference/alerts.md", as_markdown(alerts_reference())
     yield "docs/reference/events.md", as_markdown(events_reference())
+    yield from ((part.PATH, part.content(NOTICE)) for part in (chart_crd, chart_dashboard, chart_values))
     yield from rendered_examples.outputs(NOTICE)
 
 
