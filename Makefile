@@ -4,7 +4,7 @@ VENV := .venv
 PYTHON ?= python3
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-PYTEST := $(PY) -m pytest -q
+PYTEST := $(PY) -m pytest -q --dist loadfile
 JOBS ?= 2
 IMAGE ?= crm-monitoring-operator:dev
 
