@@ -44,10 +44,10 @@ MOST_RESTARTS = 3
 class Fault:
     """What happens to the next watch, and to lists."""
 
-    watch: Action | None = None
+    watch: Action
     list: Action | None = None
-    watches: int = 1
-    lists: int = 1
+    again: bool = False
+    """Again and again, until kopf has used up its attempts."""
     kopf_dies: bool = True
 
 
@@ -67,14 +67,9 @@ FAULTS = {
     "HTTP 410 on the watch": Fault(Reply(410)),
     "HTTP 410 on the list": Fault(GONE, Reply(410)),
     "HTTP 404 on the list": Fault(GONE, Reply(404)),
-    "HTTP 429 on the list, again and again": Fault(
-        GONE, Reply(429, headers={"Retry-After": "0"}), lists=5, kopf_dies=False
-    ),
-    "HTTP 500 on the list, again and again": Fault(GONE, Reply(500), lists=5),
-    "HTTP 403 on the list, again and again": Fault(GONE, Reply(403), lists=5),
-    "HTTP 500 on the watch, again and again": Fault(Reply(500), watches=5),
-    "HTTP 403 on the watch, again and again": Fault(Reply(403), watches=5),
-    "reset of lists": Fault(GONE, Reset(), lists=2, kopf_dies=False),
+    "HTTP 500 on the list, again and again": Fault(GONE, Reply(500), again=True),
+    "HTTP 403 on the watch, again and again": Fault(Reply(403), again=True),
+    "reset of the list": Fault(GONE, Reset(), kopf_dies=False),
 }
 
 DEFINITIONS = "customresourcedefinitions"
@@ -163,20 +158,34 @@ def converges(world: World, operator: ProxiedOperator) -> None:
 def test_a_fault_costs_nothing_but_time(world: World, watcher: str, fault: Fault) -> None:
     operator, watch = world.rested(), Match("watch", watcher)
     operator.until(lambda: operator.is_ready() and world.proxy.streams(watch))
-    restarts = operator.kopf_restarts()
-    rules = [
-        world.proxy.plan(Match(verb, watcher), action, times=times)
-        for verb, action, times in (("watch", fault.watch, fault.watches), ("list", fault.list, fault.lists))
-        if action
-    ]
+    restarts, died = operator.kopf_restarts(), fault.kopf_dies and watcher != "prometheusrules"
+    plan = {Match("watch", watcher): fault.watch, Match("list", watcher): fault.list}
+    times = None if fault.again else 1
+    rules = [world.proxy.plan(match, action, times=times) for match, action in plan.items() if action]
     world.proxy.cut(watch)
     operator.until(lambda: rules[0].played)
-    converges(world, operator)
-    operator.until(lambda: all(rule.played == rule.times for rule in rules))
+    changes = Changes(world.tenant)
+    edited, restored = changes.edit(), changes.delete()
+    touch(world)
+    operator.until(lambda: all(rule.played for rule in rules) and operator.kopf_restarts() - restarts == died)
+    world.proxy.clear()
+    operator.until(restored)
+    operator.until(edited)
     operator.until(lambda: operator.is_ready() and world.proxy.streams(watch))
     converges(world, operator)
-    died = fault.kopf_dies and watcher != "prometheusrules"
     assert operator.kopf_restarts() - restarts == died
+
+
+def test_a_list_that_is_to_be_tried_later_again_and_again_is(world: World) -> None:
+    operator, watch = world.rested(), Match("watch", "crmmonitorings")
+    operator.until(lambda: operator.is_ready() and world.proxy.streams(watch))
+    restarts = operator.kopf_restarts()
+    world.proxy.plan(watch, GONE)
+    rule = world.proxy.plan(Match("list", "crmmonitorings"), Reply(429, headers={"Retry-After": "0"}), times=20)
+    world.proxy.cut(watch)
+    operator.until(lambda: rule.played == rule.times)
+    converges(world, operator)
+    assert operator.kopf_restarts() == restarts
 
 
 def test_events_that_nobody_sees_are_made_up_for_by_the_next_list(world: World) -> None:
