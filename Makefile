@@ -50,7 +50,7 @@ test: lint types tools ## Everything: lint, types, unit, golden and integration 
 mutation: tools ## Seed sixty faults into the rules; each must be noticed by a case (minutes)
 	@$(PYTEST) -n $(JOBS) -m mutation
 
-generate: $(READY) ## Write crds/, docs/reference/ and the examples' rendered/
+generate: $(READY) ## Write crds/, docs/reference/, docs/runbooks/ and the examples' rendered/
 	@$(PY) tools/generate.py
 
 requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt

@@ -14,6 +14,7 @@ import chart_crd  # noqa: E402
 import chart_dashboard  # noqa: E402
 import chart_values  # noqa: E402
 import rendered_examples  # noqa: E402
+import runbooks  # noqa: E402
 from crm_monitoring.api.contract_markdown import (  # noqa: E402
     alerts_reference,
     events_reference,
@@ -35,9 +36,10 @@ def outputs() -> Iterator[Output]:
     yield f"crds/{CRM_MONITORING.crd_name}.yaml", as_yaml(crd())
     yield "docs/reference/api.md", as_markdown(api_reference())
     yield "docs/reference/metrics.md", as_markdown(metrics_reference())
-    yield "docs/reference/alerts.md", as_markdown(alerts_reference())
+    yield "docs/reference/alerts.md", as_markdown(alerts_reference(runbooks.sketches()))
     yield "docs/reference/events.md", as_markdown(events_reference())
     yield from ((part.PATH, part.content(NOTICE)) for part in (chart_crd, chart_dashboard, chart_values))
+    yield from ((page.path, as_markdown(page.content)) for page in runbooks.pages())
     yield from rendered_examples.outputs(NOTICE)
 
 

@@ -139,11 +139,12 @@ def test_the_secrets_of_the_plain_example_have_the_shape_that_the_compiler_asks_
 
 def test_the_files_of_the_plain_example_are_accepted_by_promtool_and_amtool(tool: Tool) -> None:
     folder = EXAMPLES / "plain-prometheus" / "rendered"
-    for command in (
+    commands: tuple[list[str | Path], ...] = (
         [tool("promtool"), "check", "config", "--lint=all", "--lint-fatal", folder / "prometheus.yml"],
         [tool("promtool"), "check", "rules", "--lint=all", "--lint-fatal", folder / "rules.yml"],
         [tool("amtool"), "check-config", folder / "alertmanager.yml"],
-    ):
+    )
+    for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,6 +1,7 @@
 """The files for people without Kubernetes, in a real Prometheus and a real Alertmanager: from a scrape to a notification."""
 
 import json
+import re
 import threading
 import time
 import urllib.request
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import runbooks
 from support import prometheus
 from support.cli import run, written
 from support.prometheus import Prometheus
@@ -168,6 +170,16 @@ def test_every_rule_is_loaded_and_none_fails(stack: Stack) -> None:
     assert len(rules) > 60
     assert [each["name"] for each in rules if each["health"] not in ("ok", "unknown")] == []
     assert any(each["health"] == "ok" for each in rules)
+
+
+@pytest.mark.parametrize("name", runbooks.NAMES)
+def test_prometheus_answers_every_query_of_a_runbook_as_it_is_pasted(stack: Stack, name: str) -> None:
+    blocks = re.findall(r"^```promql\n(.*?)^```$", runbooks.part(name)["Queries"], re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if not line.startswith("#")]
+    assert lines
+    for line in lines:
+        query = line.replace(runbooks.NAMESPACE, IDENTITY["namespace"]).replace(f'"{runbooks.NAME}"', '"crm"')
+        stack.prometheus.instant(query)
 
 
 def test_alertmanager_receives_the_alert_that_always_fires_and_tells_the_receiver(stack: Stack, crm: Crm) -> None:

@@ -1,6 +1,6 @@
 """The reference of the contract as pages: metrics, alerts, events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from crm_monitoring.contract import alerts, event_reasons, labels, metrics
 from crm_monitoring.contract.alerts import Alert
@@ -28,22 +28,28 @@ def metrics_reference() -> str:
     return _page("Metrics", families, "## Labels", identity, values)
 
 
-def alerts_reference() -> str:
-    """Return the page of the alerts with their defaults."""
+def alerts_reference(sketches: Mapping[str, str]) -> str:
+    """Return the page of the alerts: conditions, defaults, runbooks, and `sketches` of their expressions by name."""
     heading = ("alert", "severity", "fires when", "threshold", "window", "for", "keeps firing", "minimum volume")
     return _page(
         "Alerts",
-        "Everything but the condition can be changed under `spec.alerts.overrides`.",
+        "Everything but the condition can be changed under `spec.alerts.overrides`. Each name leads to the runbook, which "
+        "holds queries, causes, steps, and an example of an override.",
         "## Of the product's monitoring document",
         _table(heading, map(_alert, alerts.STOCK)),
         "## Added",
         _table(heading, map(_alert, alerts.ADDED)),
-        f"`{alerts.WATCHDOG}` always fires and exists only with `spec.notifications.watchdog`.",
+        f"{_runbook(alerts.WATCHDOG)} always fires and exists only with `spec.notifications.watchdog`.",
         "## Who is told",
         _table(
             ("receiver", "severities unless it says otherwise"),
             ((channel.value, ", ".join(severities)) for channel, severities in alerts.SEVERITY_MATRIX.items()),
         ),
+        "## Expressions",
+        f"With the defaults, for an objective of 99% over 30d. Left out: the matchers `{labels.NAMESPACE}` and "
+        f"`{labels.RESOURCE}` that every selector has, and their place in `by`. Series with a colon are recorded by the same "
+        "PrometheusRule.",
+        *(f"**{name}**: {sketch}" for name, sketch in sketches.items()),
     )
 
 
@@ -56,7 +62,7 @@ def events_reference() -> str:
 def _alert(alert: Alert) -> tuple[str, ...]:
     volume = f"{alert.minimum_volume} {alert.volume_of}" if alert.minimum_volume is not None else ""
     return (
-        f"`{alert.name}`",
+        _runbook(alert.name),
         alert.severity.value,
         alert.condition,
         alert.threshold or "",
@@ -65,6 +71,10 @@ def _alert(alert: Alert) -> tuple[str, ...]:
         alert.keep_firing_for,
         volume,
     )
+
+
+def _runbook(name: str) -> str:
+    return f"[{name}](../runbooks/{name}.md)"
 
 
 def _buckets(bounds: Iterable[float]) -> str:
