@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import threading
 import time
 import urllib.request
@@ -151,6 +152,29 @@ def _render(crm: Crm, folder: Path, out: Path, alertmanager: str) -> None:
     command += ["--target", crm.address, "--alertmanager", alertmanager]
     result = run(*command, "--secrets-from", written(folder / "secrets.yaml", secret), "--show-secrets")
     assert result.exit_code == 0, result.stderr
+
+
+def test_promtool_and_amtool_accept_the_files_of_two_resources_with_every_block(
+    tool: Callable[[str], Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    for name in ("crm-tls/ca.crt", "crm-metrics/token"):  # what the warnings ask for
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_text("", encoding="utf-8")
+    resources = written(tmp_path / "two.yaml", full(), full(name="second"))
+    result = run(
+        "render", "-f", resources, "--format", "prometheus", "-o", out, "--prober", "prober:9115", "--redacted"
+    )
+    assert result.exit_code == 0, result.stderr
+
+    # Without the lint for duplicates: it does not see that series of one name differ in the identity.
+    checks: tuple[list[str | Path], ...] = (
+        [tool("promtool"), "check", "config", "--lint=none", out / "prometheus.yml"],
+        [tool("amtool"), "check-config", out / "alertmanager.yml"],
+    )
+    for check in checks:
+        done = subprocess.run(check, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_target_is_up_and_carries_the_identity(stack: Stack, crm: Crm) -> None:

@@ -166,13 +166,12 @@ def write_prometheus(
     return held
 
 
-def write_grafana(loaded: Iterable[Loaded], destination: Destination) -> bool:
-    """Write the dashboards; return False, because each of them can be rendered."""
+def write_grafana(loaded: Iterable[Loaded], destination: Destination) -> None:
+    """Write the dashboards."""
     files = [
         File(name, content) for _, resource in valid(loaded) for name, content in sorted(importable(resource).items())
     ]
     write(destination.directory, files, force=destination.force)
-    return False
 
 
 def _tell(place: Place, result: Monitored) -> None:

@@ -93,7 +93,8 @@ def command(
     elif destination.format == PROMETHEUS:
         held = formats.write_prometheus(loaded, destination, secrets, settings, values)
     else:
-        held = formats.write_grafana(loaded, destination)
+        formats.write_grafana(loaded, destination)
+        held = False
     if held:
         raise click.exceptions.Exit(FOUND)
 
