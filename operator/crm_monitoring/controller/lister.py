@@ -52,6 +52,11 @@ class Lister:
         self._failures = 0
         self._absences = 0
 
+    @property
+    def failing(self) -> bool:
+        """Return whether the last list failed."""
+        return self._failures > 0
+
     def poke(self) -> None:
         """Ask for a list now."""
         self._absences = 0

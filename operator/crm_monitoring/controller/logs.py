@@ -48,6 +48,7 @@ def configure(level: str, format_: str, stream: TextIO = sys.stdout) -> Filterin
             processors=[_as_fields, renderer],
         )
     )
+    logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -75,6 +76,9 @@ def _without_exception(_: Any, __: str, event: EventDict) -> EventDict:
         info = (type(info), info, info.__traceback__)
     if isinstance(info, tuple) and info[0] is not None:
         event["exception"] = info[0].__name__
+        text = str(info[1])
+        if text:  # libraries like to put it into the message, too
+            event["event"] = str(event["event"]).replace(text, info[0].__name__)
         event["frames"] = frames(info[2])
     return event
 

@@ -21,6 +21,7 @@ from crm_monitoring.cluster.lease import Elector
 from crm_monitoring.cluster.port import Cluster
 from crm_monitoring.cluster.reflector import Reflector
 from crm_monitoring.controller import kopf_shell, web
+from crm_monitoring.controller.health import Health
 from crm_monitoring.controller.lister import Lister
 from crm_monitoring.controller.observer import PassObserver
 from crm_monitoring.controller.scope import build_caches, reflectors
@@ -38,12 +39,6 @@ from crm_monitoring.reconcile.workload_pass import WorkloadPass
 
 DRAIN_SECONDS = 0.8
 """How long a stopping operator lets passes finish that have begun."""
-
-SUSPICIOUS_FAILURES = 8
-"""Short kopf runs in a row after which the process is called unhealthy: a restart of the pod is the last resort."""
-
-STUCK_SECONDS = 600.0
-"""A key that waited this long means that the workers are stuck."""
 
 
 class Process:
@@ -96,9 +91,8 @@ class Process:
         listers: list[Lister] = []
         supervisor = self._supervisor(connection, watchers, listers)
         listers += self._listers(cluster, on_return=supervisor.restart)
-        app = web.application(
-            self._telemetry.registry, alive=lambda: self._alive(supervisor), ready=lambda: self._ready(supervisor)
-        )
+        health = Health(self._caches, self._queue, supervisor, listers, self._leading.is_set)
+        app = web.application(self._telemetry.registry, alive=health.alive, ready=health.ready)
         runner, port = await web.serve(app, self._settings.host, self._settings.port)
         stack.push_async_callback(runner.cleanup)
         self._logger.info(
@@ -259,19 +253,6 @@ class Process:
             store.forget(body)
         else:
             store.observe(body)
-
-    def _alive(self, supervisor: Supervisor) -> str | None:
-        if supervisor.failures >= SUSPICIOUS_FAILURES:
-            return f"kopf ended {supervisor.failures} times in a row soon after its start"
-        if self._queue.oldest_seconds > STUCK_SECONDS and self._leading.is_set():
-            return "the workers are stuck"
-        return None
-
-    def _ready(self, supervisor: Supervisor) -> str | None:
-        waiting = sorted({store.kind.name for store in self._caches.stores() if not store.synced})
-        if waiting:
-            return f"not listed yet: {', '.join(waiting)}"
-        return None if supervisor.ready else "kopf is not ready"
 
     def _resources(self) -> Iterator[Manifest]:
         for store in self._caches.scopes(CRM_MONITORING).values():
