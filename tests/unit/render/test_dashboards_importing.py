@@ -44,6 +44,14 @@ def test_an_import_asks_for_the_data_source_and_panels_use_the_answer(name: str)
     assert used == {f"${{{variable['name']}}}"}
 
 
+def test_after_the_answer_is_filled_in_only_variables_of_the_dashboard_are_left() -> None:
+    for text in importable(parsed(full())).values():
+        imported = json.loads(text.replace(f"${{{INPUT}}}", "uid-of-the-answer"))
+        variables = {each["name"] for each in imported["templating"]["list"]}
+        assert set(re.findall(r"\$\{(\w+)", json.dumps(imported))) <= variables
+        assert imported["templating"]["list"][0]["current"]["value"] == "uid-of-the-answer"
+
+
 def test_an_imported_dashboard_can_be_edited_and_is_otherwise_the_same() -> None:
     resource = parsed(full())
     changed = {"description", "__inputs", "__requires", "id", "editable", "templating"}
