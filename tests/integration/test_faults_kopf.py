@@ -189,14 +189,16 @@ def test_a_list_that_is_to_be_tried_later_again_and_again_is(world: World) -> No
 
 
 def test_events_that_nobody_sees_are_made_up_for_by_the_next_list(world: World) -> None:
-    operator = world.fresh("--resync-seconds", "3")
+    operator, changes = world.fresh("--resync-seconds", "2"), Changes(world.tenant)
     unseen = [Match("watch", plural) for plural in ("crmmonitorings", "prometheusrules")]
-    operator.until(lambda: all(map(world.proxy.streams, unseen)))
+    operator.until(lambda: operator.is_ready() and all(map(world.proxy.streams, unseen)))
+    operator.settle()
     rules = [world.proxy.plan(watch, swallow(), times=None) for watch in unseen]
     for watch in unseen:
         world.proxy.cut(watch)
     operator.until(lambda: all(rule.played for rule in rules))
-    converges(world, operator)
+    operator.until(changes.delete())
+    operator.until(changes.edit())
 
 
 def test_an_api_server_that_dies_and_comes_back_is_waited_for(world: World) -> None:

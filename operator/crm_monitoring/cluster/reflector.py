@@ -166,16 +166,19 @@ class Reflector:
             label_selector=self._label_selector,
         )
         try:
-            async with asyncio.timeout(self._pace.inactivity) as patience, aclosing(stream):
+            async with asyncio.timeout(self._patience(relist_at)) as patience, aclosing(stream):
                 async for event in stream:
                     version = self._take(event)
                     self._failures = 0
                     if self._clock() >= relist_at:
                         break
-                    patience.reschedule(loop.time() + self._pace.inactivity)
+                    patience.reschedule(loop.time() + self._patience(relist_at))
         except (TimeoutError, Silent):
             return version
         return version
+
+    def _patience(self, relist_at: float) -> float:
+        return max(0.0, min(self._pace.inactivity, relist_at - self._clock()))
 
     def _take(self, event: WatchEvent) -> str:
         version: str = event.object["metadata"]["resourceVersion"]

@@ -19,7 +19,7 @@ from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.lease import Elector
 from crm_monitoring.cluster.port import Cluster
-from crm_monitoring.cluster.reflector import Reflector
+from crm_monitoring.cluster.reflector import Pace, Reflector
 from crm_monitoring.controller import kopf_shell, web
 from crm_monitoring.controller.health import Health
 from crm_monitoring.controller.lister import Lister
@@ -87,7 +87,7 @@ class Process:
     ) -> int:
         secrets = SecretReader(cluster, self._queue.add, self._spread, self._settings.poll_seconds)
         engine = self._engine(cluster, secrets)
-        watchers = reflectors(cluster, self._caches, self._telemetry)
+        watchers = reflectors(cluster, self._caches, self._telemetry, Pace(relist=2 * self._settings.resync_seconds))
         listers: list[Lister] = []
         supervisor = self._supervisor(connection, watchers, listers)
         listers += self._listers(cluster, on_return=supervisor.restart)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from crm_monitoring.cluster.port import Reader
-from crm_monitoring.cluster.reflector import Observer, Reflector
+from crm_monitoring.cluster.reflector import Observer, Pace, Reflector
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.manifest import (
     ALERTMANAGER,
@@ -29,7 +29,7 @@ def build_caches(namespaces: Sequence[str]) -> Caches:
     return Caches({kind: {scope: Store(kind, transform=_kept) for scope in scopes} for kind in kinds})
 
 
-def reflectors(reader: Reader, caches: Caches, observer: Observer) -> list[Reflector]:
+def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -> list[Reflector]:
     """Return a reflector for each store but those of the resources, which kopf feeds."""
     return [
         Reflector(
@@ -37,6 +37,7 @@ def reflectors(reader: Reader, caches: Caches, observer: Observer) -> list[Refle
             store,
             namespace=scope,
             label_selector=CHILD_SELECTOR if kind in CHILD_KINDS else "",
+            pace=pace,
             observer=observer,
         )
         for kind in _WATCHED

@@ -27,7 +27,7 @@ class Settings:
     """Port of /metrics, /healthz and /readyz; 0 picks a free one and logs it."""
     workers: int = 8
     resync_seconds: float = 300.0
-    """How often the resources are listed again, give or take a fifth."""
+    """How often the resources are listed again, give or take a fifth; everything else half as often."""
     poll_seconds: float = 60.0
     """How often what is not watched is read again, give or take a fifth: Secrets, and foreign objects in our way."""
     log_level: str = "INFO"
