@@ -19,7 +19,10 @@ SELECTORS: dict[str, tuple[dict[str, Any], bool]] = {
     "Exists": ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, True),
     "DoesNotExist": ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, False),
     "an operator of the future matches nothing": ({"matchExpressions": [{"key": "tier", "operator": "Gt"}]}, False),
-    "all must hold": ({"matchLabels": {"team": "crm"}, "matchExpressions": [{"key": "x", "operator": "Exists"}]}, False),
+    "all must hold": (
+        {"matchLabels": {"team": "crm"}, "matchExpressions": [{"key": "x", "operator": "Exists"}]},
+        False,
+    ),
 }
 
 
