@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ CHART = Path(__file__).resolve().parents[2] / "charts" / "crm-monitoring-operato
 SCENARIOS = {path.name.removesuffix("-values.yaml"): path for path in sorted(CHART.glob("ci/*-values.yaml"))}
 HELMS = {"Helm 3": "helm3", "Helm 4": "helm"}
 NAMESPACE = "crm-monitoring"
-RELEASE = "crm-monitoring"
+RELEASE = "crm-monitoring-operator"
 THEIR_KINDS = "monitoring.coreos.com/v1"
 
 Manifest = dict[str, Any]
-Install = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def helm(
@@ -38,12 +37,6 @@ def render(
 ) -> list[Manifest]:
     """Return the objects of the chart. `flags` are Helm's, such as --set; `kinds` what the cluster serves besides."""
     return _parsed(_rendered(tuple(map(str, flags)), tuple(kinds), namespace, binary))
-
-
-def rendered_values(values: Mapping[str, Any], path: Path, **how: Any) -> list[Manifest]:
-    """Return the objects of the chart with values, written to a file of this path."""
-    path.write_text(yaml.safe_dump(dict(values)), encoding="utf-8")
-    return _parsed(_rendered.__wrapped__(("--values", str(path)), (THEIR_KINDS,), NAMESPACE, how.get("binary", "helm")))
 
 
 def scenario(name: str, binary: str = "helm") -> list[Manifest]:
