@@ -6,12 +6,13 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 PYTEST := $(PY) -m pytest -q --dist loadfile
 JOBS ?= 2
-IMAGE ?= crm-monitoring-operator:dev
+VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/crm_monitoring/__init__.py)
+IMAGE ?= crm-monitoring-operator:$(VERSION)
 
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test mutation generate requirements demo bench image clean
+.PHONY: help setup tools lint types unit integration test mutation generate requirements demo bench image manifests sbom clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +67,17 @@ bench: tools ## Measure 200 resources on the real API server: time, requests, CP
 	@$(PY) -m bench
 
 image: ## Build the container image: make image [IMAGE=name:tag]
-	docker build --tag $(IMAGE) --build-arg VERSION=$$($(PYTHON) -c 'import re; print(re.search("\"(.+)\"", open("operator/crm_monitoring/__init__.py").read().split("__version__")[1]).group(1))') .
+	docker build --tag $(IMAGE) --build-arg VERSION=$(VERSION) .
+
+manifests: $(READY) ## Write dist/crm-monitoring-operator.yaml, for kubectl apply: make manifests [IMAGE=name:tag] [FLAGS="--set replicas=1"]
+	@mkdir -p dist
+	@$(PY) tools/chart_manifests.py $(IMAGE) $(FLAGS) > dist/crm-monitoring-operator.yaml
+	@echo "dist/crm-monitoring-operator.yaml"
+
+sbom: $(READY) ## Write dist/sbom.cdx.json: which Python packages the operator consists of (CycloneDX)
+	@mkdir -p dist
+	@$(PY) tools/sbom.py > dist/sbom.cdx.json
+	@echo "dist/sbom.cdx.json"
 
 clean: ## Remove .venv and caches of this folder; built components stay in the cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
