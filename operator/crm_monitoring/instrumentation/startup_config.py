@@ -17,6 +17,7 @@ SMTP_PORTS = {"none": 25, "starttls": 587, "tls": 465}
 _KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SLACK = re.compile(r"https://hooks\.slack\.com/services/[A-Za-z0-9]+/[A-Za-z0-9]+/[A-Za-z0-9]+")
 _URL = re.compile(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?")
+_URL_FORM = "an address that begins with https:// or http://, without user and password"
 _PATH = re.compile(r"/[^\s?#]*")
 _NUMBER = re.compile(r"[0-9]{1,4}(?:\.[0-9]+)?")
 _ANYTHING = re.compile(r".+")
@@ -162,7 +163,7 @@ def _alerting(values: Values) -> AlertSettings:
         pagerduty_key=values.secret(env.ALERT_PAGERDUTY_KEY, _KEY, "a routing key: letters, digits, - and _"),
         pagerduty_region=values.choice(env.ALERT_PAGERDUTY_REGION, ("us", "eu")),
         slack_webhook=values.secret(env.ALERT_SLACK_WEBHOOK, _SLACK, "https://hooks.slack.com/services/T.../B.../..."),
-        webhook_url=values.secret(env.ALERT_WEBHOOK_URL, _URL, "an address that begins with https:// or http://"),
+        webhook_url=values.secret(env.ALERT_WEBHOOK_URL, _URL, _URL_FORM),
         email_to=recipients,
         email_from=sender,
         smtp_host=values.text(env.ALERT_SMTP_HOST),

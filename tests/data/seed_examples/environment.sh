@@ -1,0 +1,16 @@
+# Logging
+CRM_LOG_LEVEL=INFO
+CRM_LOG_FILE=/var/log/crm/crm.log
+CRM_ENABLE_JSON_LOGGING=true
+
+# Metrics
+CRM_METRICS_PORT=8000
+CRM_METRICS_PATH=/metrics
+
+# Health Checks
+CRM_HEALTH_CHECK_INTERVAL=30
+
+# Alerting
+CRM_ALERT_PAGERDUTY_KEY=<key>
+CRM_ALERT_SLACK_WEBHOOK=<webhook>
+CRM_ALERT_EMAIL_TO=ops@example.com
