@@ -3,7 +3,11 @@
 import asyncio
 import gc
 import logging
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
 
@@ -169,6 +173,20 @@ async def test_a_hung_thread_is_not_started_again_while_it_hangs(build: Build) -
     hanging.released.set()
     await until(lambda: hanging.asked > 1)
     await until(lambda: checker.snapshot().status is not Status.UNHEALTHY)
+
+
+def test_a_hung_thread_does_not_keep_the_process_from_exiting() -> None:
+    code = """
+import asyncio, threading
+from crm_monitoring.instrumentation import initialize_health_checker
+checker = initialize_health_checker("1", repository=threading.Event().wait, interval_seconds=30)
+print(asyncio.run(checker.check_health()).status)
+"""
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3] / "operator")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert (done.stdout, done.stderr) == ("unhealthy\n", "")
 
 
 async def test_a_task_that_cannot_be_cancelled_is_not_started_again(build: Build) -> None:

@@ -5,6 +5,7 @@ import inspect
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -134,7 +135,7 @@ class Component:
 
         def ask() -> None:
             result = _outcome(self._ask)
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop was closed while the dependency thought about it
                 loop.call_soon_threadsafe(deliver, result)
 
         self._thread = threading.Thread(target=ask, name=f"crm-health-{self.name}", daemon=True)
