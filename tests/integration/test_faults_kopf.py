@@ -147,6 +147,7 @@ def touch(world: World) -> None:
 
 def converges(world: World, operator: ProxiedOperator) -> None:
     """Touch a definition, edit the resource and delete a child; the last two must come right."""
+    world.tenant.ready()
     touch(world)
     changes = Changes(world.tenant)
     edited, restored = changes.edit(), changes.delete()
@@ -157,6 +158,7 @@ def converges(world: World, operator: ProxiedOperator) -> None:
 @pytest.mark.parametrize(("watcher", "fault"), ROWS.values(), ids=ROWS.keys())
 def test_a_fault_costs_nothing_but_time(world: World, watcher: str, fault: Fault) -> None:
     operator, watch = world.rested(), Match("watch", watcher)
+    world.tenant.ready()
     operator.until(lambda: operator.is_ready() and world.proxy.streams(watch))
     restarts, died = operator.kopf_restarts(), fault.kopf_dies and watcher != "prometheusrules"
     plan = {Match("watch", watcher): fault.watch, Match("list", watcher): fault.list}
@@ -192,6 +194,7 @@ def test_events_that_nobody_sees_are_made_up_for_by_the_next_list(world: World) 
     operator, changes = world.fresh("--resync-seconds", "2"), Changes(world.tenant)
     unseen = [Match("watch", plural) for plural in ("crmmonitorings", "prometheusrules")]
     operator.until(lambda: operator.is_ready() and all(map(world.proxy.streams, unseen)))
+    world.tenant.ready()
     operator.settle()
     rules = [world.proxy.plan(watch, swallow(), times=None) for watch in unseen]
     for watch in unseen:

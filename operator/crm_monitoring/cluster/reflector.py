@@ -105,8 +105,7 @@ class Reflector:
     async def run(self) -> NoReturn:
         """Work until cancelled. No failure ends it, not even one in a subscriber of the store."""
         while True:
-            delay = 0.0
-            reason = "Resync"
+            delay, reason = 0.0, ""  # a list because it is time for one is no restart
             try:
                 self._poked.clear()
                 await self._list_and_watch()
