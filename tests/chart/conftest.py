@@ -28,6 +28,15 @@ def helm_version(request: pytest.FixtureRequest, tool: Callable[[str], Path]) ->
 
 
 @pytest.fixture(scope="session")
+def control_plane(tool: Callable[[str], Path]) -> Iterator[ControlPlane]:
+    """Run an API server apart from that of the other tests: here our kind comes and goes with releases."""
+    for name in ("kube-apiserver", "etcd", "kubectl"):
+        tool(name)
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
 def chart_plane(control_plane: ControlPlane) -> ControlPlane:
     """Return an API server with prometheus-operator's kinds and not ours: the chart brings them."""
     kinds.install_theirs(control_plane, {*CHILD_KINDS, PROMETHEUS, ALERTMANAGER} - {CONFIG_MAP})

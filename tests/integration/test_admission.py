@@ -136,17 +136,21 @@ def permissions() -> str:
     )
 
 
+def policy() -> list[dict[str, Any]]:
+    """Return the policy of the chart and its binding."""
+    return [part for kind in ("", "Binding") for part in objects(render(), f"ValidatingAdmissionPolicy{kind}")]
+
+
 @pytest.fixture(scope="module")
 def world(tool: Any) -> Iterator[World]:
     """Run a control plane with the policy in force."""
     for name in ("kube-apiserver", "etcd", "kubectl", "helm"):
         tool(name)
-    policy = [part for kind in ("", "Binding") for part in objects(render(), f"ValidatingAdmissionPolicy{kind}")]
-    with ControlPlane(users={AUTHOR: [], READER: [], DEPLOYER: []}) as plane:
+    with ControlPlane(controller_manager=True, users={AUTHOR: [], READER: [], DEPLOYER: []}) as plane:
         install_ours(plane)
         plane.create_namespace(NAMESPACE)
         plane.apply(permissions())
-        plane.apply(yaml.safe_dump_all(policy))
+        plane.apply(yaml.safe_dump_all(policy()))
         world = World(plane)
         # The API server takes note of policies and roles a moment after they are written.
         eventually(lambda: world.author(AUTHOR).create(FULL).status == 403, within=30)
@@ -296,3 +300,22 @@ def test_who_writes_a_status_needs_no_right_on_secrets(world: World) -> None:
     answer = world.author(AUTHOR).patch(world.existing(FULL), {"status": {"observedGeneration": 1}}, "/status")
 
     assert answer.status == 200, answer.body
+
+
+def warnings(world: World, name: str) -> list[Any]:
+    """Wait until the controller has compared the expressions with our schema; return what it found."""
+    path = f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{name}"
+    status = eventually(lambda: world.plane.api.request("GET", path).body.get("status"), within=30)
+    return list(status["typeChecking"].get("expressionWarnings", ()))
+
+
+def test_every_field_in_an_expression_is_a_field_of_the_schema(world: World) -> None:
+    ours, _ = policy()
+    wrong = copy.deepcopy(ours)
+    wrong["metadata"]["name"] = "wrong"
+    wrong["spec"].pop("variables")
+    wrong["spec"]["validations"] = [{"expression": "object.spec.target.nme == 'a'"}]
+    world.plane.apply(yaml.safe_dump(wrong))
+
+    assert warnings(world, ours["metadata"]["name"]) == []
+    assert warnings(world, "wrong") != []
