@@ -3,8 +3,10 @@
 import logging
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import apprise
@@ -192,6 +194,24 @@ def test_a_failure_is_told_by_its_class(address: str, error: str) -> None:
     with pytest.raises(DeliveryFailed) as caught:
         only(failing(address)[error]).deliver(BEGAN)
     assert (caught.value.error, caught.value.permanent) == (error, error == "HTTP 400")
+
+
+def test_a_redirect_is_not_followed(address: str, received: endpoints.Endpoints) -> None:
+    class Redirecting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(307)
+            self.send_header("Location", f"{address}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Redirecting) as server:
+        threading.Thread(target=server.handle_request).start()
+        with pytest.raises(DeliveryFailed, match="HTTP 307"):
+            only(AlertSettings(webhook_url=sealed(f"http://127.0.0.1:{server.server_port}/"))).deliver(BEGAN)
+    assert received.messages == []
 
 
 def test_a_mail_server_that_is_not_there_is_a_failed_connection() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from crm_monitoring.contract.alerts import SEVERITY_MATRIX, Channel, Severity
 from crm_monitoring.errors import SettingsError
-from crm_monitoring.instrumentation.alerts import Alert, AlertManager, AlertSeverity
+from crm_monitoring.instrumentation.alerts import Alert, AlertManager, AlertSeverity, DeliveryFailed
 from crm_monitoring.instrumentation.alerts.courier import CAPACITY
 from support.dependencies import Time, until
 from support.told import Told, busy
@@ -180,6 +180,13 @@ async def test_a_failed_delivery_is_retried(scene: Scene) -> None:
     report = scene.manager.delivery_reports()[Channel.WEBHOOK]
     assert (report.delivered, report.retries, report.failed, report.last_error) == (1, 3, 0, "HTTP 503")
     assert len(scene.pauses) == 3
+
+
+async def test_a_refusal_is_not_retried(scene: Scene) -> None:
+    scene.told[Channel.WEBHOOK].failures = [DeliveryFailed("HTTP 404", permanent=True)]
+    assert await scene.round(LOW_RATE) == []
+    report = scene.manager.delivery_reports()[Channel.WEBHOOK]
+    assert (report.failed, report.retries, report.last_error) == (1, 0, "HTTP 404")
 
 
 async def test_a_delivery_that_was_given_up_ends_the_cooldown(scene: Scene) -> None:

@@ -312,9 +312,10 @@ def test_the_checker_outlives_its_event_loop() -> None:
 
 
 async def test_another_event_loop_gets_the_last_answer_and_asks_nothing(build: Build) -> None:
-    dependency = Answering()
-    checker = build(database=dependency)
+    time, dependency = Time(), Answering()
+    checker = build(time, database=dependency)
     await checker.check_health()
+    time.seconds += 40  # overdue: a caller on the checker's own loop would ask
     health = await asyncio.to_thread(lambda: asyncio.run(checker.check_health()))
     assert health.status is Status.HEALTHY
     assert dependency.asked == 1
