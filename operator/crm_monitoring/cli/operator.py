@@ -96,7 +96,7 @@ _OPTIONS = (
         type=float,
         default=_DEFAULTS.resync_seconds,
         show_default=True,
-        help="How often the resources are listed again, give or take a fifth.",
+        help="How often the resources are listed again, give or take a fifth; everything else half as often.",
     ),
     click.option(
         "--poll-seconds",

@@ -16,7 +16,12 @@ from crm_monitoring.contract.logs import BASE_FIELDS
 _NOT_FOR_THE_LOG = ("k8s_skip", "k8s_ref", "settings", "_record", "_from_structlog")
 """Attributes that kopf puts on its records; some hold whole objects."""
 
-_QUIET = {"kopf": logging.WARNING, "aiohttp.access": logging.ERROR, "asyncio": logging.WARNING}
+_QUIET = {
+    "kopf": logging.WARNING,
+    "kopf._core.reactor.running": logging.ERROR,  # it warns at each start that signals are left to us
+    "aiohttp.access": logging.ERROR,
+    "asyncio": logging.WARNING,
+}
 
 
 def configure(level: str, format_: str, stream: TextIO = sys.stdout) -> FilteringBoundLogger:
