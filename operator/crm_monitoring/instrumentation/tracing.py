@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from crm_monitoring.contract import spans
 from crm_monitoring.instrumentation.correlation import current_correlation
 
-
 TRACING = "opentelemetry.trace"
 """The module that a process has imported if a span can be active."""
 
