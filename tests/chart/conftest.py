@@ -55,9 +55,9 @@ class Releases:
         kubeconfig = self.plane.kubeconfig()
         return helm(*arguments, "--namespace", NAMESPACE, binary=self.binary, kubeconfig=kubeconfig, check=check)
 
-    def install(self, *flags: str | Path, name: str = RELEASE) -> None:
+    def install(self, *flags: str | Path, name: str = RELEASE, chart: Path = CHART) -> None:
         """Install the chart and wait until our kind is served."""
-        self.helm("install", name, CHART, "--create-namespace", *flags)
+        self.helm("install", name, chart, "--create-namespace", *flags)
         crds.wait_until_served(self.plane.api, [CRM_MONITORING.crd_name], within=30)
 
     def names(self) -> list[str]:

@@ -1,13 +1,16 @@
 """A release on a real API server: install, upgrade, roll back, uninstall, install again; and what the server says of it."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT
+from support import kinds
 from support.charts import CHART, NAMESPACE, RELEASE, SCENARIOS, helm, objects, pod_of, scenario
-from support.live import Tenant
+from support.live import Tenant, eventually
 from testbed.controlplane import ControlPlane
 
 from .conftest import Releases
@@ -30,6 +33,13 @@ class Cluster:
         """Return the identities of the definition and of the resource: the same as long as nobody deleted them."""
         definition = self.plane.api.request("GET", DEFINITION).body
         return definition["metadata"]["uid"], self.crm.look(CRM_MONITORING, "crm")["metadata"]["uid"]
+
+    def accepts_any_field(self) -> bool:
+        """Say whether a field that the schema does not know is kept."""
+        change = {"spec": {"another-unknown-field": True}}
+        path = f"{self.crm.path(CRM_MONITORING, 'crm')}?dryRun=All"
+        answer = self.plane.api.request("PATCH", path, change, "application/merge-patch+json")
+        return "another-unknown-field" in answer.body.get("spec", {})
 
     def setting(self, name: str) -> str:
         """Return a variable of the operator."""
@@ -91,6 +101,27 @@ def test_helm_4_upgrades_and_rolls_back_what_helm_3_installed(releases: Releases
 
     releases.helm("rollback", RELEASE, "1")
     assert (cluster.setting("WORKERS"), cluster.uids()) == ("8", before)
+
+
+def test_an_upgrade_brings_the_newer_definition_and_a_rollback_the_older_one(
+    releases_of_each: Releases, namespace: str, tmp_path: Path
+) -> None:
+    releases = releases_of_each
+    cluster = Cluster(releases.plane, namespace)
+    older = tmp_path / "chart"
+    shutil.copytree(CHART, older)
+    (older / "files" / "crd-spec.yaml").write_text(yaml.safe_dump({"spec": kinds.lenient()["spec"]}), encoding="utf-8")
+    releases.install(chart=older)
+    cluster.crm.monitor({"spec": {**RESOURCE["spec"], "field-of-an-older-version": True}})
+    before = cluster.uids()
+
+    releases.helm("upgrade", RELEASE, CHART)
+    assert cluster.uids() == before
+    assert eventually(lambda: not cluster.accepts_any_field())
+
+    releases.helm("rollback", RELEASE, "1")
+    assert cluster.uids() == before
+    assert eventually(cluster.accepts_any_field)
 
 
 def test_a_second_release_for_other_namespaces_needs_no_second_definition(releases: Releases, namespace: str) -> None:

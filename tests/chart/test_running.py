@@ -91,6 +91,17 @@ def test_a_resource_becomes_ready_and_goes_without_leave(running: Running, crm: 
     assert Tenant(running.plane, NAMESPACE).look(LEASE, RELEASE)["spec"]["holderIdentity"] == "operator"
 
 
+def test_it_fits_into_the_memory_that_it_asks_for(releases: Releases, crm: Tenant, tmp_path: Path) -> None:
+    releases.install()
+    requested = Tenant(releases.plane, NAMESPACE).look(DEPLOYMENT, RELEASE)["spec"]["template"]["spec"]["containers"][0]
+    with Running(releases.plane, tmp_path).process as operator:
+        crm.monitor({"spec": {"target": {"name": "crm-api"}}})
+        crm.ready()
+        peak = operator.peak_rss_mib()
+
+    assert peak < int(requested["resources"]["requests"]["memory"].removesuffix("Mi")), peak
+
+
 def test_in_one_namespace_it_asks_about_no_other(releases: Releases, crm: Tenant, tmp_path: Path) -> None:
     releases.install("--set", f"watch.namespaces={{{crm.name}}}")
     running = Running(releases.plane, tmp_path)

@@ -17,6 +17,8 @@ HELMS = {"Helm 3": "helm3", "Helm 4": "helm"}
 NAMESPACE = "crm-monitoring"
 RELEASE = "crm-monitoring-operator"
 THEIR_KINDS = "monitoring.coreos.com/v1"
+NOT_BUILT_IN = frozenset({"PrometheusRule", "ServiceMonitor"})
+"""Kinds that no schema of Kubernetes knows."""
 
 Manifest = dict[str, Any]
 
