@@ -34,6 +34,7 @@ FEW = 4
 
 _SPEC = {
     "target": {"name": "target"},
+    "alerts": {"anomaly": {}},
     "slos": [{"name": "delivery", "sli": "Delivery", "objective": "99%", "window": "30d"}],
     "notifications": {
         "receivers": [
@@ -185,7 +186,11 @@ def _kinds(own: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _expression(rule: Mapping[str, Any], own: list[dict[str, Any]]) -> str:
-    telling = [f"{name}={rule['labels'][name]}" for name in (labels.SCOPE, "volume") if name in rule["labels"]]
+    telling = [
+        f"{name}={rule['labels'][name]}"
+        for name in (labels.SCOPE, "volume", labels.DIRECTION)
+        if name in rule["labels"]
+    ]
     return (f"# {', '.join(telling)}\n" if telling and len(own) > 1 else "") + str(rule["expr"])
 
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from crm_monitoring.contract import alerts
-from promql.cases import channels, delivery, monitoring, objectives, providers
+from promql.cases import anomaly, channels, delivery, monitoring, objectives, providers
 from support import promtool
 from support.promtool import Case
 from support.resources import full
@@ -18,6 +18,7 @@ TABLES: dict[str, dict[str, Case]] = {
     "providers": providers.CASES,
     "monitoring": monitoring.CASES,
     "objectives": objectives.CASES,
+    "traffic": anomaly.CASES,
 }
 CASES = {name: case for table in TABLES.values() for name, case in table.items()}
 NAMES = (*(alert.name for alert in alerts.ALL), alerts.WATCHDOG)

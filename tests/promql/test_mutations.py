@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from promql.cases import channels, delivery, monitoring, objectives, providers
+from promql.cases import anomaly, channels, delivery, monitoring, objectives, providers
 from support import promtool
 
-CASES = {**delivery.CASES, **channels.CASES, **providers.CASES, **monitoring.CASES, **objectives.CASES}
+CASES = {**delivery.CASES, **channels.CASES, **providers.CASES, **monitoring.CASES, **objectives.CASES, **anomaly.CASES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ DOWN, PARTLY, STUCK, LONG = (
 MISSING, VIOLATION, TARGETS = "CRMMetricMissing", "CRMContractViolation", "CRMTargetsMissing"
 FAST, SLOW, SPENT = "CRMErrorBudgetBurnFast", "CRMErrorBudgetBurnSlow", "CRMErrorBudgetExhausted"
 RETRY, FALLBACK, CACHE, OPEN = "CRMRetryRateHigh", "CRMFallbackUsageHigh", "CRMCacheMissRateHigh", "CRMEmailOpenRateLow"
-TIME, FLAPS = "CRMDeliveryTimeSlow", "CRMChannelFlapping"
+TIME, FLAPS, TRAFFIC = "CRMDeliveryTimeSlow", "CRMChannelFlapping", "CRMTrafficAnomalous"
 
 FAULTS = {
     "the delivery threshold is too low": Fault(LOW, "< 0.9\\b", "< 0.8", LOW),
@@ -118,6 +118,17 @@ FAULTS = {
     ),
     "the slow burn has no warm-up": Fault(SLOW, ">= (120|360)\\)", ">= 0)", SLOW),
     "a spent budget has no warm-up": Fault(SPENT, ">= 1008", ">= 0", SPENT),
+    "the band is that of yesterday": Fault("crm:traffic_expected:median1h", "offset 7d", "offset 1d", TRAFFIC),
+    "the earliest week alone is usual": Fault("crm:traffic_expected:median1h", "0\\.5,", "0,", TRAFFIC),
+    "the first hour counts": Fault(
+        "crm:traffic:increase1h", " and \\(count by [^)]*\\) \\(up\\{[^}]*\\} offset 1h == 1\\)\\)", "", TRAFFIC
+    ),
+    "targets that are away count as traffic of zero": Fault(
+        "crm:traffic:increase1h", " and \\(count by [^)]*\\) \\(up\\{[^}]*\\} == 1\\)\\)", "", TRAFFIC
+    ),
+    "failed communications are no traffic": Fault("crm:traffic:increase1h", 'delivered\\|.*?"', 'delivered"', TRAFFIC),
+    "few communications are a band": Fault("crm:traffic_expected:lower1h", " - 3 [*] sqrt.*, 0", ", 0", TRAFFIC),
+    "a little more is far more": Fault("crm:traffic_expected:upper1h", "1\\.3", "1.1", TRAFFIC),
     "late deliveries are taken for good": Fault("crm:slo_errors:rate5m", "300\\(\\[[.]\\]0\\)\\?", "600", FAST),
 }
 

@@ -31,6 +31,7 @@ TELLING = (
     "priority",
     "message_type",
     "slo",
+    "direction",
     "metric",
     "check",
     "status",

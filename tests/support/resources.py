@@ -129,6 +129,7 @@ _FULL: dict[str, Any] = {
         },
         "extraLabels": {"team": "crm"},
         "severityMap": {"high": "critical", "medium": "warning", "low": "info"},
+        "anomaly": {"weeks": 3, "margin": "30%"},
         "runbookBaseUrl": "https://runbooks.example.com/crm",
         "custom": [
             {

@@ -30,5 +30,7 @@ def alert_rules(
 
 def named(name: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the first rule of an alert under an override."""
-    found = alert_rules({"alerts": {"overrides": {name: dict(overrides or {})}}, "slos": full()["spec"]["slos"]})
+    found = alert_rules(
+        {"alerts": {"overrides": {name: dict(overrides or {})}, "anomaly": {}}, "slos": full()["spec"]["slos"]}
+    )
     return next(rule for rule in found if rule["alert"] == name)

@@ -203,6 +203,16 @@ QUEUE_STUCK = Alert(
     window="15m",
     for_="5m",
 )
+TRAFFIC_ANOMALOUS = Alert(
+    "CRMTrafficAnomalous",
+    Severity.LOW,
+    "far fewer or far more communications finish within an hour than in the same hour of earlier weeks; only with "
+    "spec.alerts.anomaly",
+    for_="30m",
+    keep_firing_for="30m",
+    minimum_volume=20,
+    volume_of="communications that are usual in that hour, or that finish in it",
+)
 TARGETS_MISSING = Alert(
     "CRMTargetsMissing",
     Severity.CRITICAL,
@@ -252,6 +262,7 @@ ADDED = (
     CHANNEL_PARTIALLY_UNAVAILABLE,
     CHANNEL_FLAPPING,
     QUEUE_STUCK,
+    TRAFFIC_ANOMALOUS,
     TARGETS_MISSING,
     METRIC_MISSING,
     CONTRACT_VIOLATION,

@@ -147,6 +147,22 @@ STOCK = (
 )
 """Series for every resource. A series comes after those that it is computed from."""
 
+TRAFFIC = Recorded(
+    "crm",
+    "traffic",
+    "increase",
+    "Communications that were delivered or failed, while the CRM was scraped at both ends of the range.",
+    window="1h",
+)
+TRAFFIC_EXPECTED = Recorded(
+    "crm", "traffic_expected", "median", "Median of the same hour in earlier weeks.", window="1h"
+)
+TRAFFIC_LOWEST = Recorded("crm", "traffic_expected", "lower", "Lower edge of what is usual.", window="1h")
+TRAFFIC_HIGHEST = Recorded("crm", "traffic_expected", "upper", "Upper edge of what is usual.", window="1h")
+
+TRAFFIC_BAND = (TRAFFIC, TRAFFIC_EXPECTED, TRAFFIC_LOWEST, TRAFFIC_HIGHEST)
+"""Series of a resource with `alerts.anomaly`. A series comes after those that it is computed from."""
+
 _SLO = ("slo",)
 
 SLO_EVENTS = Recorded("crm", "slo_events", "rate", "Events that count for the objective, per second.", _SLO, "5m")
@@ -189,4 +205,4 @@ SLO = (
 )
 """Series for each objective; `SLO_ERROR_RATIO` exists at every window of its burn-rate alerts."""
 
-ALL = (*STOCK, *SLO)
+ALL = (*STOCK, *TRAFFIC_BAND, *SLO)

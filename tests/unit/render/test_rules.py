@@ -156,13 +156,13 @@ def _labels_read(expression: str) -> set[str]:
 
 
 def test_the_stock_alerts_are_those_of_the_contract() -> None:
-    found = {rule["alert"] for rule in alert_rules({"slos": full()["spec"]["slos"]})}
+    found = {rule["alert"] for rule in alert_rules({"slos": full()["spec"]["slos"], "alerts": {"anomaly": {}}})}
     assert found == {alert.name for alert in alerts.ALL}
 
 
 def test_each_concern_has_an_object_of_its_own() -> None:
     found = [child["metadata"]["name"] for child in part(full()).children]
-    assert found == ["crm-crm-stock", "crm-crm-meta", "crm-crm-slo", "crm-crm-custom"]
+    assert found == ["crm-crm-stock", "crm-crm-meta", "crm-crm-slo", "crm-crm-anomaly", "crm-crm-custom"]
     assert [child["metadata"]["name"] for child in part(minimal()).children] == ["crm-crm-stock", "crm-crm-meta"]
 
 

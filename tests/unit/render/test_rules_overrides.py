@@ -14,7 +14,7 @@ from support.rules import alert_rules, named, part
 
 @pytest.mark.parametrize("alert", alerts.ALL, ids=lambda alert: alert.name)
 def test_every_alert_can_be_disabled(alert: alerts.Alert) -> None:
-    change = {"alerts": {"overrides": {alert.name: {"enabled": False}}}, "slos": full()["spec"]["slos"]}
+    change = {"alerts": {"overrides": {alert.name: {"enabled": False}}, "anomaly": {}}, "slos": full()["spec"]["slos"]}
     assert alert.name not in {rule["alert"] for rule in alert_rules(change)}
 
 

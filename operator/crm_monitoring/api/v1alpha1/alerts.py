@@ -7,6 +7,7 @@ from pydantic import Field, create_model
 
 from crm_monitoring.api.quantities import milliseconds
 from crm_monitoring.api.v1alpha1 import patterns, reserved
+from crm_monitoring.api.v1alpha1.anomaly import Anomaly
 from crm_monitoring.api.v1alpha1.base import Count, Duration, LabelName, Model, Name, Ratio, Text
 from crm_monitoring.api.v1alpha1.rules import Rule, attribute, duration_within, ratio_within
 from crm_monitoring.contract import alerts, metrics
@@ -254,6 +255,11 @@ class Alerts(Model):
         max_length=4,
         description="Names under which severities are exported, for an Alertmanager shared with others, "
         "for example high: critical.",
+    )
+    anomaly: Anomaly | None = Field(
+        None,
+        description="Alert CRMTrafficAnomalous: far fewer or far more communications than in the same hour of earlier weeks. "
+        "Absent: no such alert. It says nothing in the first week.",
     )
     runbook_base_url: Annotated[str, Field(pattern=patterns.RUNBOOKS, max_length=512)] | None = Field(
         None,

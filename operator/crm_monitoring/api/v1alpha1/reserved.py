@@ -22,6 +22,7 @@ ALERT_LABELS: dict[str, str] = {
     "scope": _SELECTED,
     "volume": _SELECTED,
     "slo": _SELECTED,
+    labels.DIRECTION: _SELECTED,
     "sli": _SELECTED,
     "window": _SELECTED,
     labels.CHANNEL.name: _SELECTED,

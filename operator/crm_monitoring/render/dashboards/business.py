@@ -14,7 +14,8 @@ TYPE, CHANNEL = labels.MESSAGE_TYPE.name, labels.CHANNEL.name
 def sections(view: View) -> Iterator[Section]:
     """Yield the sections of the dashboard."""
     yield Section("E-mail engagement", [[_open_rate(view), _click_rate(view)], [_engagement(view)]])
-    yield Section("Volume", [[_volume(view, TYPE, "type"), _volume(view, CHANNEL, "channel")], [_matrix(view)]])
+    lines = [[_volume(view, TYPE, "type"), _volume(view, CHANNEL, "channel")], [_matrix(view)]]
+    yield Section("Volume", [*([[_band(view)]] if view.resource.spec.alerts.anomaly else []), *lines])
 
 
 def _clicks(view: View) -> str:
@@ -69,6 +70,20 @@ def _volume(view: View, label: str, word: str) -> Panel:
         "short",
         [Query(_delivered(view, label, window="1h"), "{{" + label + "}}")],
         stacked=True,
+    )
+
+
+def _band(view: View) -> Panel:
+    return timeseries(
+        "Finished per hour, and what is usual",
+        "Communications that were delivered or failed within the last hour, between the edges of what is usual in that hour "
+        "of the week. No edges: there is no earlier week yet.",
+        "short",
+        [
+            Query(view.recorded(recorded.TRAFFIC), "finished"),
+            Query(view.recorded(recorded.TRAFFIC_LOWEST), "least that is usual"),
+            Query(view.recorded(recorded.TRAFFIC_HIGHEST), "most that is usual"),
+        ],
     )
 
 

@@ -7,7 +7,7 @@ from crm_monitoring.contract.alerts import Alert
 from crm_monitoring.manifest import PROMETHEUS_RULE, Manifest
 from crm_monitoring.render.bundle import Part, RuleCounts, Secrets
 from crm_monitoring.render.observed import Observed
-from crm_monitoring.render.rules import custom, meta, model, slo, stock
+from crm_monitoring.render.rules import anomaly, custom, meta, model, slo, stock
 from crm_monitoring.render.rules.alerting import Context, Settled, settle, usable
 from crm_monitoring.render.rules.model import Rule
 from crm_monitoring.render.rules.recording import recording_rules
@@ -24,6 +24,8 @@ def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings
     objects = [_stock(context), _meta(context)]
     if resource.spec.slos:
         objects.append(slo.rule_object(context))
+    if (band := resource.spec.alerts.anomaly) and (rules := anomaly.rule_object(context, band)):
+        objects.append(rules)
     return Part(
         children=(*(o for o in objects if o["spec"]["groups"][0]["rules"]), *own.children),
         held=own.held,
@@ -70,7 +72,7 @@ def _meta(context: Context) -> Manifest:
 def _unusable_labels(resource: CRMMonitoring) -> Iterator[str]:
     alerts = resource.spec.alerts
     where = {"spec.alerts.extraLabels": alerts.extra_labels}
-    for alert in (*stock.ALERTS, *meta.ALERTS, *slo.ALERTS):
+    for alert in (*stock.ALERTS, *anomaly.ALERTS, *meta.ALERTS, *slo.ALERTS):
         if override := alerts.overrides.of(alert.name):
             where[f"spec.alerts.overrides.{alert.name}.labels"] = override.labels
     for path, labels in where.items():

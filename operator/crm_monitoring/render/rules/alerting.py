@@ -32,6 +32,7 @@ RESERVED = frozenset(
         labels.ENVIRONMENT.name,
         labels.SCOPE,
         labels.SLO,
+        labels.DIRECTION,
         VOLUME,
         CHECK,
         METRIC,

@@ -9,6 +9,7 @@ from crm_monitoring.render import names
 
 STOCK = "stock"
 SLO = "slo"
+ANOMALY = "anomaly"
 META = "meta"
 CUSTOM = "custom"
 """Purposes of the PrometheusRule objects. A rule that Prometheus refuses takes its whole object along, so the alerts
