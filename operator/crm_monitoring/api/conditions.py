@@ -13,6 +13,7 @@ class ConditionType(StrEnum):
     SCRAPE = "ScrapeConfigured"
     NOTIFICATIONS = "NotificationsConfigured"
     WORKLOAD = "WorkloadConfigured"
+    OBJECTIVES = "ObjectivesMeasurable"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
 
@@ -50,6 +51,8 @@ class Reason(StrEnum):
     WAITING_FOR_ROLLOUT = "WaitingForRollout"
     RATE_LIMITED = "RateLimited"
     REVERTED = "Reverted"
+    MEASURABLE = "Measurable"
+    WINDOW_EXCEEDS_RETENTION = "WindowExceedsRetention"
     INTERNAL_ERROR = "InternalError"
 
 

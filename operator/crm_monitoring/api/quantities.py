@@ -4,8 +4,16 @@ import re
 from decimal import Decimal
 from functools import lru_cache
 
-_UNIT_MILLISECONDS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_PART = re.compile(r"([0-9]+)(ms|s|m|h|d)")
+_UNIT_MILLISECONDS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "y": 31_536_000_000,
+}
+_PART = re.compile(r"([0-9]+)(ms|[smhdwy])")
 
 
 def milliseconds(duration: str) -> int:

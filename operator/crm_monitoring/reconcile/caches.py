@@ -9,6 +9,7 @@ from crm_monitoring.manifest import (
     CHILD_KINDS,
     CRM_MONITORING,
     DEPLOYMENT,
+    PROMETHEUS,
     SERVICE,
     WORKLOAD_KINDS,
     Kind,
@@ -113,7 +114,7 @@ class Caches:
 
     def observed(self, target: ObjectKey) -> Observed:
         """Return what the compiler must know for a resource with this target."""
-        return Observed.of(self.get(target), self.in_namespace(SERVICE, target.namespace))
+        return Observed.of(self.get(target), self.in_namespace(SERVICE, target.namespace), self.all(PROMETHEUS))
 
 
 class ResourceIndex:

@@ -10,6 +10,7 @@ from crm_monitoring.manifest import (
     ALERTMANAGER,
     CHILD_KINDS,
     CRM_MONITORING,
+    PROMETHEUS,
     SECRET,
     SERVICE,
     WORKLOAD_KINDS,
@@ -155,9 +156,10 @@ class Engine:
                 store.subscribe(self._workload_changed)
         for store in self._caches.scopes(SERVICE).values():
             store.subscribe(self._service_changed)
-        for store in self._caches.scopes(ALERTMANAGER).values():
-            store.subscribe(self._alertmanager_changed)
-            store.on_served(self.look_at_everything)
+        for kind in (ALERTMANAGER, PROMETHEUS):
+            for store in self._caches.scopes(kind).values():
+                store.subscribe(self._reader_changed)
+                store.on_served(self.look_at_everything)
 
     def _resource_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if after is None or (before and before["metadata"]["uid"] != after["metadata"]["uid"]):
@@ -213,7 +215,7 @@ class Engine:
             for body in self._caches.resources_in(key.namespace):
                 self._queue.add(_resource_key(body))
 
-    def _alertmanager_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+    def _reader_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if not _same_wish(before, after):
             self.look_at_everything()
 

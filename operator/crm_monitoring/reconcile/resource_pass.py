@@ -27,8 +27,10 @@ from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, St
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS, SecretReader
 from crm_monitoring.reconcile.status import Status, summarise
 from crm_monitoring.reconcile.workload_pass import WorkloadPass, WorkloadResult
+from crm_monitoring.render import retention
 from crm_monitoring.render.bundle import Bundle
 from crm_monitoring.render.compiler import render
+from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.settings import RenderSettings
 
 
@@ -122,22 +124,24 @@ class ResourcePass:
     async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome:
         observe = resource.spec.mode == "Observe"
         generation = body["metadata"]["generation"]
+        (target,) = target_keys(body)
+        observed = self._caches.observed(target)
+        concerns = _concerns(resource, observed)
         names = sorted({reference.name for reference in secret_references(resource)})
         try:
             secrets = await self._secrets.read(key, [ObjectKey(SECRET, key.namespace, name) for name in names])
         except ClusterError as error:
             finding = Finding(ConditionType.APPLIED, reason_of(error), error.message)
-            concerns, patience = _concerns(resource), patience_of(error)
+            patience = patience_of(error)
             return Outcome(
                 generation, findings=(finding,), transient=True, concerns=concerns, patience_seconds=patience
             )
-        (target,) = target_keys(body)
-        bundle = render(resource, self._caches.observed(target), secrets, self._settings)
+        bundle = render(resource, observed, secrets, self._settings)
         share = self._share(resource, bundle, observe=observe)
         verdict = self._merged.submit(key, share, noted(body))
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
-        outcome = self._outcome(resource, bundle, results, workload)
+        outcome = replace(self._outcome(resource, bundle, results, workload), concerns=concerns)
         if share is not None and verdict is None:
             return replace(outcome, waiting=True)
         unselected = self._unselected(resource, bundle)
@@ -206,7 +210,6 @@ class ResourcePass:
             warnings=(*map(str, validate(resource).warnings), *bundle.warnings, *workload.warnings),
             objects=(*(result.outcome for result in results), *held, *workload.objects),
             rules=bundle.rules,
-            concerns=_concerns(resource),
             retry_seconds=min(waits, default=None),
             transient=workload.transient or any(result.transient for result in results),
             patience_seconds=max((workload.patience_seconds, *(result.patience_seconds for result in results))),
@@ -235,13 +238,15 @@ class ResourcePass:
             raise Unavailable(error.message) from None
 
 
-def _concerns(resource: CRMMonitoring) -> frozenset[ConditionType]:
+def _concerns(resource: CRMMonitoring, observed: Observed) -> frozenset[ConditionType]:
     spec = resource.spec
     concerns = {ConditionType.SCRAPE}
     if spec.notifications is not None:
         concerns.add(ConditionType.NOTIFICATIONS)
     if spec.workload is not None:
         concerns.add(ConditionType.WORKLOAD)
+    if spec.slos and retention.running(resource, observed):
+        concerns.add(ConditionType.OBJECTIVES)
     return frozenset(concerns)
 
 

@@ -1,9 +1,10 @@
 """Does an Alertmanager load what we write? Judged from the Alertmanager objects as prometheus-operator does it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from crm_monitoring.manifest import Manifest, labels_of
+from crm_monitoring.render.selectors import matches
 
 
 def loads_secret(alertmanager: Manifest, secret_name: str) -> bool:
@@ -26,24 +27,3 @@ def selects_config(alertmanager: Manifest, config: Mapping[str, Any]) -> bool:
     if selector is None or not matches(selector, labels_of(config)):
         return False
     return spec.get("alertmanagerConfigNamespaceSelector") is not None or same_namespace
-
-
-def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Return whether a Kubernetes label selector matches; the empty selector matches everything."""
-    pairs = (selector.get("matchLabels") or {}).items()
-    expressions: Iterable[Mapping[str, Any]] = selector.get("matchExpressions") or ()
-    return all(labels.get(key) == value for key, value in pairs) and all(_holds(e, labels) for e in expressions)
-
-
-def _holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = expression["key"], expression.get("values") or ()
-    match expression["operator"]:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case "DoesNotExist":
-            return key not in labels
-    return False

@@ -74,6 +74,7 @@ _SUCCESS: Mapping[ConditionType, tuple[Reason, str]] = {
     ConditionType.SCRAPE: (Reason.CONFIGURED, "Prometheus is told to scrape the target."),
     ConditionType.NOTIFICATIONS: (Reason.CONFIGURED, "Alertmanager is told where to send alerts."),
     ConditionType.WORKLOAD: (Reason.CONFIGURED, "The workload's probes and variables are as the resource says."),
+    ConditionType.OBJECTIVES: (Reason.MEASURABLE, "Prometheus keeps series as long as the objectives look back."),
 }
 
 _ORDER = (
@@ -82,15 +83,21 @@ _ORDER = (
     ConditionType.SCRAPE,
     ConditionType.NOTIFICATIONS,
     ConditionType.WORKLOAD,
+    ConditionType.OBJECTIVES,
 )
 """Conditions from cause to effect: the first that fails explains Ready."""
+
+
+_BESIDE_READY = frozenset({ConditionType.OBJECTIVES})
+"""Conditions that Ready does not sum up: everything is in place, and what is missing is not the resource's to give."""
 
 
 def summarise(outcome: Outcome, previous: Mapping[str, Any], now: datetime) -> Status:
     """Return the status after a pass. `previous` gives lastTransitionTime of conditions that did not change."""
     conditions = _conditions(outcome)
-    ready = _ready(conditions)
-    shown = [ready, *conditions, *_progress(conditions)]
+    summed = [entry for entry in conditions if entry["type"] not in _BESIDE_READY]
+    ready = _ready(summed)
+    shown = [ready, *conditions, *_progress(summed)]
     times = {c.get("type"): c for c in previous.get("conditions") or () if isinstance(c, Mapping)}
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     for condition in shown:

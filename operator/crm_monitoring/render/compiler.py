@@ -5,7 +5,7 @@ from itertools import chain
 
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.manifest import key_of
-from crm_monitoring.render import assumption, blackbox, dashboards, routing, rules, scrape, workload
+from crm_monitoring.render import assumption, blackbox, dashboards, retention, routing, rules, scrape, workload
 from crm_monitoring.render.bundle import Bundle, Part, Secrets
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.settings import RenderSettings
@@ -21,7 +21,7 @@ def render(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settin
     if not observed.complete and observed.workload is None:
         observed, warning = assumption.assumed(resource)
         warnings = (warning,)
-    builders = (rules.part, scrape.part, routing.part, blackbox.part, dashboards.part, workload.part)
+    builders = (rules.part, scrape.part, routing.part, blackbox.part, dashboards.part, workload.part, retention.part)
     parts = [build(resource, observed, secrets, settings) for build in builders]
     return joined([Part(warnings=warnings), *parts])
 

@@ -1,10 +1,14 @@
-"""What the compiler must know of the cluster: the target workload, the Services that select it, the Alertmanagers."""
+"""What the compiler must know of the cluster: the target workload, the Services that select it, every Prometheus."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from crm_monitoring.manifest import labels_of
+from crm_monitoring.render.selectors import matches
+
+SelectorSpec = Mapping[str, Any]
+"""A Kubernetes label selector as objects hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,49 @@ class Service:
         return bool(self.selector) and self.selector.items() <= dict(workload.pod_labels).items()
 
 
+DEFAULT_RETENTION = "24h"
+"""What prometheus-operator sets where a Prometheus says neither how long nor how much it keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """A Prometheus object: which rules it runs, and how far back they can look."""
+
+    namespace: str
+    name: str
+    retention: str
+    """As Prometheus writes durations; empty when rules may look back further than can be told."""
+    rule_selector: SelectorSpec | None
+    """None selects nothing."""
+    rule_namespaces: SelectorSpec | None
+    """None is the Prometheus' own namespace."""
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> "Prometheus":
+        """Return the part of a Prometheus that the compiler uses."""
+        spec, metadata = manifest.get("spec") or {}, manifest["metadata"]
+        limited = spec.get("retention") or ("" if spec.get("retentionSize") else DEFAULT_RETENTION)
+        return cls(
+            metadata["namespace"],
+            metadata["name"],
+            "" if spec.get("remoteRead") else limited,
+            spec.get("ruleSelector"),
+            spec.get("ruleNamespaceSelector"),
+        )
+
+    def runs_rules(self, namespace: str, labels: Mapping[str, str]) -> bool:
+        """Return whether it runs the rules of an object, as far as can be told.
+
+        A selector on the labels of namespaces counts as matching: the operator does not read Namespaces.
+        """
+        if self.rule_selector is None or not matches(self.rule_selector, labels):
+            return False
+        return self.rule_namespaces is not None or namespace == self.namespace
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A snapshot of what the compiler may look at, all of it in the namespace of the resource.
+    """A snapshot of what the compiler may look at: in the namespace of the resource, and every Prometheus.
 
     `complete` is False on the command line without `--context`: then the target is assumed to be as the resource
     says, and the bundle carries a warning instead of a finding.
@@ -87,12 +131,19 @@ class Observed:
     workload: Workload | None = None
     services: tuple[Service, ...] = ()
     complete: bool = True
+    prometheuses: tuple[Prometheus, ...] = ()
 
     @classmethod
-    def of(cls, workload: Mapping[str, Any] | None, services: Iterable[Mapping[str, Any]]) -> "Observed":
+    def of(
+        cls,
+        workload: Mapping[str, Any] | None,
+        services: Iterable[Mapping[str, Any]],
+        prometheuses: Iterable[Mapping[str, Any]] = (),
+    ) -> "Observed":
         """Return the snapshot of live objects; Services that do not select the workload are left out."""
+        seen = tuple(sorted(map(Prometheus.of, prometheuses), key=lambda each: (each.namespace, each.name)))
         if workload is None:
-            return cls()
+            return cls(prometheuses=seen)
         target = Workload.of(workload)
         selecting = (service for service in map(Service.of, services) if service.selects(target))
-        return cls(target, tuple(sorted(selecting, key=lambda service: service.name)))
+        return cls(target, tuple(sorted(selecting, key=lambda service: service.name)), prometheuses=seen)

@@ -104,3 +104,12 @@ def test_a_message_fits_the_bound_of_the_crd() -> None:
 
 def test_deleted_objects_are_no_longer_shown() -> None:
     assert summarise(Outcome(1, objects=(ObjectOutcome(CHILD, State.DELETED),)), {}, NOW)["resources"] == []
+
+
+def test_an_objective_that_cannot_be_measured_is_told_and_leaves_the_resource_ready() -> None:
+    finding = Finding(ConditionType.OBJECTIVES, Reason.WINDOW_EXCEEDS_RETENTION, "keeps 10d")
+    outcome = Outcome(1, concerns=CONCERNS | {ConditionType.OBJECTIVES}, findings=(finding,))
+    conditions = by_type(summarise(outcome, {}, NOW))
+    assert conditions["ObjectivesMeasurable"] == ("False", "WindowExceedsRetention")
+    assert conditions["Ready"] == ("True", "Ready")
+    assert not {"Stalled", "Reconciling"} & conditions.keys()
