@@ -46,15 +46,21 @@ def load(body: Mapping[str, Any]) -> CRMMonitoring:
 
     Blocks that do not parse are left out before the rules of the others are checked.
     """
+    return load_and_judge(body)[0]
+
+
+def load_and_judge(body: Mapping[str, Any]) -> tuple[CRMMonitoring, Verdict]:
+    """Return what `load` does, and the verdict with its warnings."""
     problems = list(_wrong_kind(body))
     try:
         resource = parse(body)
     except InvalidSpec as error:
         problems += [*error.problems, *_problems_elsewhere(body, error.problems)]
     else:
-        problems += validate(resource).problems
+        verdict = validate(resource)
+        problems += verdict.problems
         if not problems:
-            return resource
+            return resource, verdict
     raise InvalidSpec(problems)
 
 

@@ -51,8 +51,8 @@ class Pace:
     """How long a stream may carry no complete event and no bookmark before it is left and resumed."""
     relist: float = 600.0
     """How often to list again although nothing looks wrong, give or take a fifth: it heals lost events."""
-    page: int = 500
-    """Objects in one page of a list."""
+    page: int = 100
+    """Objects in one page of a list. A page is decoded as a whole, and a child may have 50 KB."""
 
 
 class Reflector:

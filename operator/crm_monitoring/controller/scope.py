@@ -1,6 +1,6 @@
 """Which kinds are watched, in which namespaces, and what of each object is kept."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from crm_monitoring.cluster.port import Reader
@@ -16,6 +16,7 @@ from crm_monitoring.manifest import (
     Kind,
     Manifest,
 )
+from crm_monitoring.reconcile import fingerprint
 from crm_monitoring.reconcile.caches import Caches, Scope
 from crm_monitoring.render.names import CHILD_SELECTOR
 
@@ -26,7 +27,7 @@ def build_caches(namespaces: Sequence[str]) -> Caches:
     """Return empty caches for the watched namespaces, all of them when none is given."""
     scopes: tuple[Scope, ...] = tuple(namespaces) or (None,)
     kinds = (CRM_MONITORING, *_WATCHED)
-    return Caches({kind: {scope: Store(kind, transform=_kept) for scope in scopes} for kind in kinds})
+    return Caches({kind: {scope: Store(kind, transform=_kept_of(kind)) for scope in scopes} for kind in kinds})
 
 
 def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -> list[Reflector]:
@@ -45,8 +46,19 @@ def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -
     ]
 
 
-def _kept(manifest: Manifest) -> Manifest:
-    """Drop what nobody looks at and what can be large."""
+def _kept_of(kind: Kind) -> Callable[[Manifest], Manifest]:
+    """Return what drops the parts of an object that nobody looks at and that can be large."""
+    if kind in CHILD_KINDS:
+        return fingerprint.condensed
+    return _without_last_applied if kind in WORKLOAD_KINDS else _without_managed_fields
+
+
+def _without_managed_fields(manifest: Manifest) -> Manifest:
+    metadata = _without_last_applied(manifest)["metadata"]
+    return {**manifest, "metadata": {name: value for name, value in metadata.items() if name != "managedFields"}}
+
+
+def _without_last_applied(manifest: Manifest) -> Manifest:
     annotations: dict[str, Any] = manifest["metadata"].get("annotations") or {}
     last_applied = "kubectl.kubernetes.io/last-applied-configuration"
     if last_applied not in annotations:

@@ -7,7 +7,8 @@ from typing import Any
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
 from crm_monitoring.errors import ClusterError, Conflict, NamespaceTerminating, Unavailable
-from crm_monitoring.manifest import Manifest, ObjectKey, key_of, owner_uids
+from crm_monitoring.manifest import CHILD_KINDS, Manifest, ObjectKey, key_of, owner_uids
+from crm_monitoring.reconcile import fingerprint
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
@@ -33,6 +34,11 @@ class Children:
         self._cluster = cluster
         self._caches = caches
         self._tolerated: dict[ObjectKey, tuple[Difference, ...]] = {}
+        self._settled: dict[ObjectKey, tuple[str, bytes]] = {}
+        """At which resourceVersion a child was found to be as desired, and the fingerprint of what was desired."""
+        for kind in CHILD_KINDS:
+            for store in caches.scopes(kind).values():
+                store.subscribe(self._changed)
 
     async def apply(self, desired: Mapping[str, Any], uid: str, *, observe: bool) -> ChildResult:
         """Make one child as desired, unless it is already, or only say what would be done when `observe` is True.
@@ -43,7 +49,14 @@ class Children:
         if not self._caches.served(key.kind, key.namespace):
             return _failed(key, None, Reason.DEPENDENCY_MISSING, _missing(key))
         try:
-            live = self._caches.get(key) or await self._cluster.get(key)
+            live, wanted = self._caches.get(key), fingerprint.of_desired(desired)
+            if live is not None and not _stands_in_the_way(live, desired, uid):
+                if self._is_settled(key, live, wanted):
+                    return ChildResult(ObjectOutcome(key, State.IN_SYNC))
+                if not observe and self._is_ours_alone(key, live):
+                    return ChildResult(await self._change(key, desired, Change.APPLY, live))
+            if live is None or fingerprint.is_condensed(live):
+                live = await self._cluster.get(key)
             if live is not None and _is_left_over(live, desired):
                 return _failed(key, Conflict(_left_over(key)))
             if live is not None and uid not in owner_uids(live):
@@ -73,6 +86,11 @@ class Children:
                 results.append(ChildResult(ObjectOutcome(key, State.DELETED)))
         return results
 
+    def _changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        if after is None:
+            self._settled.pop(key, None)
+            self._tolerated.pop(key, None)
+
     async def _settle(
         self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest | None, *, observe: bool
     ) -> ObjectOutcome:
@@ -81,19 +99,48 @@ class Children:
         comparison = compare(desired, live, FIELD_MANAGER)
         if comparison.change is Change.NONE or self._tolerated.get(key) == comparison.differences:
             self._caches.put(live)
+            self._note_settled(key, desired, live)
             return ObjectOutcome(key, State.IN_SYNC)
         if observe:
             what = ", ".join(str(difference) for difference in comparison.differences[:5])
             return ObjectOutcome(key, State.WOULD_CHANGE, what)
-        if comparison.change is Change.APPLY:
+        return await self._change(key, desired, comparison.change, live)
+
+    async def _change(
+        self, key: ObjectKey, desired: Mapping[str, Any], change: Change, live: Manifest
+    ) -> ObjectOutcome:
+        if change is Change.APPLY:
             live = await self._applied(desired)
-            comparison = compare(desired, live, FIELD_MANAGER)
-        if comparison.change is not Change.NONE:
+            change = compare(desired, live, FIELD_MANAGER).change
+        if change is not Change.NONE:
             await self._replace(key, desired, live)
+        else:
+            self._note_settled(key, desired, live)
         return ObjectOutcome(key, State.CHANGED)
+
+    def _is_settled(self, key: ObjectKey, live: Manifest, wanted: bytes) -> bool:
+        """Return whether an object is known to be as desired."""
+        version = live["metadata"]["resourceVersion"]
+        if self._settled.get(key) != (version, wanted):
+            if fingerprint.of(live) != wanted:
+                return False
+            self._settled[key] = (version, wanted)
+        return True
+
+    def _is_ours_alone(self, key: ObjectKey, live: Manifest) -> bool:
+        """Return whether an object is as it was last desired, and nobody else owns a part: then an apply is enough."""
+        settled = self._settled.get(key)
+        known = settled is not None and settled[0] == live["metadata"]["resourceVersion"]
+        return known and fingerprint.of(live) is not None
+
+    def _note_settled(self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest) -> None:
+        self._settled[key] = (live["metadata"]["resourceVersion"], fingerprint.of_desired(desired))
 
     async def _create(self, key: ObjectKey, desired: Mapping[str, Any]) -> ObjectOutcome:
         await self._applied(desired)
+        created = self._caches.get(key)
+        if created is not None:
+            self._is_settled(key, created, fingerprint.of_desired(desired))
         return ObjectOutcome(key, State.CREATED)
 
     async def _applied(self, desired: Mapping[str, Any]) -> Manifest:
@@ -120,6 +167,7 @@ class Children:
         else:
             # What survives a replacement are defaults of the API server that somebody else happens to own, too.
             self._tolerated[key] = left.differences
+        self._note_settled(key, desired, replaced)
 
 
 def _failed(
@@ -163,6 +211,10 @@ def _is_left_over(live: Manifest, desired: Mapping[str, Any]) -> bool:
     references = [*(live["metadata"].get("ownerReferences") or ()), *desired["metadata"]["ownerReferences"]]
     owners = {(reference["kind"], reference["apiVersion"], reference["name"]) for reference in references}
     return len(references) > 1 and len(owners) == 1 and owner_uids(live).isdisjoint(owner_uids(desired))
+
+
+def _stands_in_the_way(live: Manifest, desired: Mapping[str, Any], uid: str) -> bool:
+    return uid not in owner_uids(live) or _is_left_over(live, desired)
 
 
 def _left_over(key: ObjectKey) -> str:

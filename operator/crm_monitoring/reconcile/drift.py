@@ -17,7 +17,9 @@ from crm_monitoring.manifest import Manifest
 Fields = Mapping[str, Any]
 """A node of the tree that the API server calls fieldsV1."""
 
-_CONTENT = ("spec", "data", "stringData", "type", "immutable")
+CONTENT = ("spec", "data", "stringData", "type", "immutable")
+"""The parts of an object that are compared, its metadata aside."""
+
 _NOTHING: Fields = {}
 
 
@@ -124,7 +126,7 @@ def _merged(first: Fields, second: Fields) -> Fields:
     }
 
 
-def ownership(live: Manifest, manager: str) -> tuple[Fields, Fields]:
+def ownership(live: Mapping[str, Any], manager: str) -> tuple[Fields, Fields]:
     """Return what the manager applied and what everybody else owns, status aside, as trees of fieldsV1."""
     ours: Fields = _NOTHING
     foreign: Fields = _NOTHING
@@ -146,7 +148,7 @@ def compare(desired: Mapping[str, Any], live: Manifest, manager: str) -> Compari
     """
     ours, foreign = ownership(live, manager)
     walk = _Walk()
-    for part in _CONTENT:
+    for part in CONTENT:
         if part in desired:
             if part not in live:
                 walk.note(Change.APPLY, part, "is missing")

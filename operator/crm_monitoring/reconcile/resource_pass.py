@@ -14,7 +14,7 @@ import orjson
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.api.references import secret_references
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
-from crm_monitoring.api.validation import load, validate
+from crm_monitoring.api.validation import Verdict, load_and_judge
 from crm_monitoring.cluster.port import Cluster
 from crm_monitoring.errors import ClusterError, Conflict, InvalidSpec, Unavailable
 from crm_monitoring.manifest import ALERTMANAGER, ALERTMANAGER_CONFIG, SECRET, Manifest, ObjectKey, key_of
@@ -105,11 +105,11 @@ class ResourcePass:
             await self._workloads.finish(body)
             return PassResult(None)
         try:
-            resource = load(body)
+            resource, judged = load_and_judge(body)
         except InvalidSpec as invalid:
             outcome = self._invalid(body, invalid)
         else:
-            outcome = await self._enforce(key, body, resource)
+            outcome = await self._enforce(key, body, resource, judged)
         if outcome.waiting:
             await self._announcer.announce(body, outcome.announcements)
             return PassResult(outcome)
@@ -121,7 +121,7 @@ class ResourcePass:
         kept = [ObjectOutcome(key, State.HELD) for key in (*owned, *noted(body))]
         return Outcome(body["metadata"]["generation"], problems=invalid.problems, objects=tuple(kept))
 
-    async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring) -> Outcome:
+    async def _enforce(self, key: ObjectKey, body: Manifest, resource: CRMMonitoring, judged: Verdict) -> Outcome:
         observe = resource.spec.mode == "Observe"
         generation = body["metadata"]["generation"]
         (target,) = target_keys(body)
@@ -141,7 +141,7 @@ class ResourcePass:
         verdict = self._merged.submit(key, share, noted(body))
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
-        outcome = replace(self._outcome(resource, bundle, results, workload), concerns=concerns)
+        outcome = replace(self._outcome(resource, judged, bundle, results, workload), concerns=concerns)
         if share is not None and verdict is None:
             return replace(outcome, waiting=True)
         unselected = self._unselected(resource, bundle)
@@ -198,7 +198,12 @@ class ResourcePass:
         return None if loaded else Finding(ConditionType.NOTIFICATIONS, Reason.NOT_SELECTED, message)
 
     def _outcome(
-        self, resource: CRMMonitoring, bundle: Bundle, results: list[ChildResult], workload: WorkloadResult
+        self,
+        resource: CRMMonitoring,
+        judged: Verdict,
+        bundle: Bundle,
+        results: list[ChildResult],
+        workload: WorkloadResult,
     ) -> Outcome:
         conflict = any(result.outcome.state is State.CONFLICT for result in results)
         waits = [wait for wait in (workload.retry_seconds, self._recheck_seconds if conflict else None) if wait]
@@ -207,7 +212,7 @@ class ResourcePass:
         return Outcome(
             resource.metadata.generation,
             findings=findings,
-            warnings=(*map(str, validate(resource).warnings), *bundle.warnings, *workload.warnings),
+            warnings=(*map(str, judged.warnings), *bundle.warnings, *workload.warnings),
             objects=(*(result.outcome for result in results), *held, *workload.objects),
             rules=bundle.rules,
             retry_seconds=min(waits, default=None),

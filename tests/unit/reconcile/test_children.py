@@ -5,7 +5,7 @@ import pytest
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.errors import Forbidden, NamespaceTerminating, Refused, Unavailable
-from crm_monitoring.manifest import CONFIG_MAP, Manifest
+from crm_monitoring.manifest import CONFIG_MAP, Manifest, ObjectKey
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import Children, ChildResult
 from crm_monitoring.reconcile.outcome import State
@@ -123,3 +123,61 @@ async def test_a_failure_becomes_a_finding(case: str) -> None:
     result = await bed.apply(config_map())
     assert result.finding is not None
     assert (result.finding.reason, result.transient, result.outcome.state) == (reason, transient, State.FAILED)
+
+
+class Counting(FakeCluster):
+    """Counts reads of single objects."""
+
+    reads = 0
+
+    async def get(self, key: ObjectKey) -> Manifest | None:
+        self.reads += 1
+        return await super().get(key)
+
+
+class CountingBed(Bed):
+    cluster: Counting
+
+    def __init__(self) -> None:
+        self.cluster = Counting()
+        self.caches = caches_of(self.cluster)
+        self.children = Children(self.cluster, self.caches)
+
+
+async def test_a_child_is_read_before_it_is_created_and_neither_for_a_look_nor_for_an_edit_of_the_resource() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    assert bed.cluster.reads == 1
+    await bed.apply(config_map())
+    await bed.apply(config_map(data={"a.json": "other"}))
+    await bed.apply(config_map(data={"a.json": "other"}))
+    assert bed.cluster.reads == 1
+    assert len(bed.cluster.writes) == 2
+
+
+async def test_a_restart_reads_no_child_that_is_as_it_was_applied() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    reads, children = bed.cluster.reads, Children(bed.cluster, caches_of(bed.cluster))
+    result = await children.apply(config_map(), UID, observe=False)
+    assert (result.outcome.state, bed.cluster.reads) == (State.IN_SYNC, reads)
+
+
+async def test_a_child_that_somebody_changed_is_read_before_it_is_set_right() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    before = live(bed.cluster)["crm-crm-dashboards"]
+    bed.caches.put(edit(bed.cluster, {**before, "data": {"a.json": "changed"}}))
+    result = await bed.apply(config_map())
+    assert (result.outcome.state, bed.cluster.reads) == (State.CHANGED, 2)
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "{}"}
+
+
+async def test_a_child_that_went_unnoticed_is_made_anew() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    bed.cluster.drop(key(config_map()))
+    result = await bed.apply(config_map(data={"a.json": "other"}), observe=True)
+    assert result.outcome.state is State.WOULD_CREATE
+    result = await bed.apply(config_map(data={"a.json": "other"}))
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "other"}
