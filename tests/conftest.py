@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from support.skipping import NOT_TESTED
 from testbed import binaries
 from testbed.controlplane import ControlPlane
 from testbed.errors import ToolMissing
-
-NOT_TESTED = "real component missing: "
 
 
 def missing(problem: ToolMissing) -> None:

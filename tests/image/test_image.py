@@ -1,0 +1,172 @@
+"""What the image is, and that it runs with nothing: no network, no writable file, no capability, no user of its own."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crm_monitoring
+from testbed.docker import Engine
+
+from .conftest import ROOT
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
+
+BARE = ("--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+QUICKSTART = ROOT / "examples" / "quickstart"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def run(engine: Engine, image: str) -> Run:
+    """Return a function that runs the image with nothing: (*command, options=())."""
+
+    def run(*command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        return engine.run("run", *BARE, *options, image, *command, check=False)
+
+    return run
+
+
+@pytest.fixture
+def config(engine: Engine, image: str) -> dict[str, Any]:
+    """Return what the image says of itself."""
+    found: dict[str, Any] = json.loads(engine.run("image", "inspect", image).stdout)[0]["Config"]
+    return found
+
+
+def python(run: Run, program: str, *options: str) -> str:
+    """Return what a program prints that the image's Python runs."""
+    done = run("-c", program, options=("--entrypoint=python", *options))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_says_which_version_it_is(run: Run) -> None:
+    done = run("version")
+
+    assert (done.stdout, done.returncode) == (f"{crm_monitoring.__version__}\n", 0)
+
+
+def test_its_labels_say_what_it_is(config: dict[str, Any]) -> None:
+    labels = {name.rpartition(".")[2]: value for name, value in config["Labels"].items()}
+
+    assert labels.pop("description")
+    assert labels == {
+        "title": "crm-monitoring-operator",
+        "licenses": "Apache-2.0",
+        "version": crm_monitoring.__version__,
+        "revision": "test",
+    }
+
+
+@pytest.mark.parametrize("user", ["65532:65532", "1000700000:0"], ids=["its own", "one that the cluster chose"])
+def test_it_needs_no_user_in_the_password_file(run: Run, user: str) -> None:
+    assert python(run, "import os; print(f'{os.getuid()}:{os.getgid()}')", f"--user={user}") == user
+    assert python(run, "import getpass; print(getpass.getuser())", f"--user={user}") == "crm-monitoring"
+    assert run("version", options=(f"--user={user}",)).returncode == 0
+
+
+def test_its_user_is_a_number_other_than_root(config: dict[str, Any]) -> None:
+    assert config["User"] == "65532:65532"
+
+
+MISSING = {
+    "no cluster at all": ((), "Error: kubeconfig: ~/.kube/config cannot be used as a kubeconfig file\n"),
+    "a pod without the token of its account": (
+        ("--env=KUBERNETES_SERVICE_HOST=192.0.2.1",),
+        "Error: serviceAccount: the token of the service account cannot be read\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_the_operator_says_in_one_line_what_it_misses(run: Run, case: str) -> None:
+    options, message = MISSING[case]
+
+    done = run(options=options)
+
+    assert (done.stdout + done.stderr, done.returncode) == (message, 2)
+
+
+def test_the_operator_asks_for_the_api_server_that_its_pod_is_told_of(run: Run, tmp_path: Path) -> None:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "none",
+        "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "users": [{"name": "none", "user": {"token": "none"}}],
+        "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+    tmp_path.chmod(0o755)
+    program = """
+import subprocess
+try:
+    subprocess.run(["crm-monitoring", "operator", "--kubeconfig", "/given/kubeconfig"], timeout=6)
+except subprocess.TimeoutExpired:
+    pass
+"""
+    said = python(run, program, f"--volume={tmp_path}:/given:ro")
+
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert events[0] == "operator_starting"
+    assert len(events) > 1
+
+
+def test_it_renders_the_quickstart_to_the_files_beside_it(run: Run) -> None:
+    words = ["render", "-f", "crmmonitoring.yaml", "--context", "workload.yaml"]
+
+    done = run(*words, options=(f"--volume={QUICKSTART}:/given:ro", "--workdir=/given"))
+
+    assert done.returncode == 0, done.stderr
+    written = [path.read_text(encoding="utf-8").partition("\n")[2] for path in (QUICKSTART / "rendered").glob("*.yaml")]
+    assert sorted(re.findall(r"(?ms)^---\n.*?(?=^---\n|\Z)", done.stdout)) == sorted(written)
+
+
+def test_nothing_can_be_installed_into_it(run: Run) -> None:
+    absent = python(
+        run, "import importlib.util as u; print([m for m in ('pip', 'ensurepip', 'setuptools') if u.find_spec(m)])"
+    )
+    named = python(
+        run,
+        "import os; print([os.path.join(d, f) for d, _, names in os.walk('/') if not d.startswith('/proc')"
+        " for f in names if f.startswith('pip') and (f.endswith('.whl') or d.endswith('/bin'))])",
+    )
+
+    assert (absent, named) == ("[]", "[]")
+
+
+def test_its_packages_are_those_that_are_pinned(run: Run) -> None:
+    found = python(
+        run, "import importlib.metadata as m; print(*sorted(f'{d.name}=={d.version}' for d in m.distributions()))"
+    )
+
+    pinned = re.findall(r"^(\S+==\S+) ", (ROOT / "requirements" / "operator.txt").read_text(encoding="utf-8"), re.M)
+    ours = f"crm-monitoring=={crm_monitoring.__version__}"
+    assert sorted(map(_normal, found.split())) == sorted(map(_normal, [*pinned, ours]))
+
+
+def test_it_holds_only_what_the_dockerfile_copies(run: Run) -> None:
+    found = python(
+        run,
+        "import os; print([f for d, _, names in os.walk('/') if not d.startswith(('/proc', '/sys')) for f in names"
+        " if f in ('secret.yaml', 'left-over.pyc', 'Dockerfile') or (f.endswith('.whl') and 'test' not in d)])",
+    )
+
+    assert found == "[]"
+
+
+def test_no_file_can_be_changed(run: Run) -> None:
+    done = run("-c", "open('/opt/venv/left', 'w')", options=("--entrypoint=python",))
+
+    assert "Read-only file system" in done.stderr
+
+
+def _normal(pin: str) -> str:
+    name, _, version = pin.partition("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
