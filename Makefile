@@ -12,7 +12,7 @@ IMAGE ?= crm-monitoring-operator:$(VERSION)
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test mutation generate requirements demo bench image manifests sbom clean
+.PHONY: help setup tools lint types unit integration test loop mutation generate requirements demo bench image manifests sbom clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,10 +43,13 @@ unit: $(READY) ## Fast tests, without the control plane
 	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation"
 
 integration: tools ## Tests on the real kube-apiserver and prometheus-operator
-	@$(PYTEST) -n $(JOBS) -m integration
+	@$(PYTEST) -n $(JOBS) -m "integration and not full_loop"
 
 test: lint types tools ## Everything: lint, types, unit, golden and integration tests
-	@$(PYTEST) -n $(JOBS) -m "not mutation"
+	@$(PYTEST) -n $(JOBS) -m "not mutation and not full_loop"
+
+loop: tools ## Break a running CRM in every way that an alert is for, and follow each alert to its receivers (4 minutes)
+	@$(PY) -m pytest -q -s -m loop
 
 mutation: tools ## Seed sixty faults into the rules; each must be noticed by a case (minutes)
 	@$(PYTEST) -n $(JOBS) -m mutation
@@ -58,13 +61,13 @@ requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt
 	@for name in build operator dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
-demo: ## See it work on a real API server: make demo [KEEP=1] [CONTEXT=kind-x]
+demo: ## See it work on a real API server: make demo [QUICK=1] [KEEP=1] [CONTEXT=kind-x]
 	@cat tools/demo/opening.txt
 	@$(MAKE) --no-print-directory --quiet $(READY)
-	@$(PY) -m demo $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
+	@PYTHONPATH=tools:tests $(PY) -m demo $(if $(QUICK),--quick) $(if $(KEEP),--keep) $(if $(CONTEXT),--context $(CONTEXT))
 
-bench: tools ## Measure 200 resources on the real API server: time, requests, CPU
-	@$(PY) -m bench
+bench: tools ## Measure the operator on the real API server: make bench [SIZES="100 1000"] [LARGE=1]
+	@$(PY) -m bench $(SIZES) $(if $(LARGE),--large)
 
 image: ## Build the container image: make image [IMAGE=name:tag]
 	docker build --tag $(IMAGE) --build-arg VERSION=$(VERSION) .

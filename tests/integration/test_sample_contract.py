@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample as Value
 
@@ -111,7 +112,8 @@ def test_no_communication_is_finished_twice(sample: Sample) -> None:
 
 def test_the_service_port_offers_the_same_metrics_in_the_openmetrics_format_too(sample: Sample) -> None:
     status, text = sample.get(METRICS_PATH + "/", Accept="application/openmetrics-text; version=1.0.0")
-    names = {value.name for family in openmetrics_families(text) for value in family.samples}
+    families = openmetrics.text_string_to_metric_families(text)  # type: ignore[no-untyped-call]
+    names = {value.name for family in families for value in family.samples}
 
     assert status == 200
     assert {value.name for value in values(sample)} <= names
@@ -158,10 +160,10 @@ def test_health_has_the_fields_of_the_document(sample: Sample) -> None:
         assert list(part) == ["status", "message", "last_check", "metadata"]
 
 
-def at(sample: Sample, path: str, code: int, overall: str) -> dict[str, object]:
+def at(sample: Sample, path: str, code: int, overall: str) -> dict[str, Any]:
     """Return the health if it is as it should be, else nothing."""
     status, text = sample.get(path)
-    body = json.loads(text)
+    body: dict[str, Any] = json.loads(text)
     return body if (status, body["status"]) == (code, overall) else {}
 
 
@@ -179,6 +181,14 @@ def test_an_event_has_its_level_and_message_and_says_which_communication_it_is_a
         event = known[line["event"]]
         assert (line["level"], line["message"]) == (event.level, event.message)
         assert {*logs.CORRELATION_FIELDS} <= set(line)
+
+
+def test_the_faults_are_those_that_its_readme_lists(sample: Sample) -> None:
+    listed = re.findall(r"^\| `(\w+)` \|", (SOURCE / "README.md").read_text(encoding="utf-8"), re.M)
+    status, text = sample.get("/faults")
+
+    assert status == 200
+    assert set(json.loads(text)) == set(listed)
 
 
 def test_a_wrong_setting_stops_the_start_and_is_named() -> None:

@@ -47,6 +47,8 @@ class Loop:
 
     sample: Sample
     prometheus: Prometheus
+    alertmanager: str
+    """Its address."""
     receivers: Receivers
     timeline: Timeline
 
@@ -107,7 +109,7 @@ def running(
         server = stack.enter_context(prometheus.running(tools["prometheus"], config, directory / "prometheus"))
         eventually(lambda: server.instant(f'up{{namespace="{namespace}"}} == 1'), within=30)
         timeline.note("Prometheus scrapes the sample, Alertmanager is ready", began)
-        yield Loop(running_sample, server, told, timeline)
+        yield Loop(running_sample, server, f"http://{url}", told, timeline)
 
 
 def apply(plane: ControlPlane, namespace: str, told: Receivers) -> list[Manifest]:

@@ -58,7 +58,7 @@ def running(binary: Path, config: Path, data: Path, *flags: str) -> Iterator[Pro
     """Run Prometheus on a configuration and a data directory."""
     port = ReservedPort()
     prometheus = Prometheus(f"http://127.0.0.1:{port}")
-    command = [binary, f"--config.file={config}", f"--storage.tsdb.path={data}"]
+    command: list[str | Path] = [binary, f"--config.file={config}", f"--storage.tsdb.path={data}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", *flags]
     with ChildProcess("prometheus", command, log=config.with_suffix(".log")) as process:
         process.wait_until(prometheus.ready, within=60)
