@@ -242,9 +242,9 @@ def test_kopf_that_dies_again_and_again_leaves_nothing_behind(world: World) -> N
     connections = Match("watch", "crmmonitorings")
     operator.until(lambda: world.proxy.streams(connections))
     before = operator.open_files()
-    for _ in range(3):
-        rule = world.proxy.plan(connections, inject(error_event(500)))
+    for deaths in (1, 2, 3):
+        world.proxy.plan(connections, inject(error_event(500)))
         world.proxy.cut(connections)
-        operator.until(lambda rule=rule: rule.played and world.proxy.streams(connections) and operator.is_ready())
-    assert operator.kopf_restarts() == 3
+        operator.until(lambda deaths=deaths: operator.kopf_restarts() == deaths)
+        operator.until(lambda: world.proxy.streams(connections) and operator.is_ready())
     operator.until(lambda: operator.open_files() <= before + 2)

@@ -84,9 +84,9 @@ def leads(operator: RunningOperator) -> bool:
 
 
 def audited(plane: ControlPlane, tenant: Tenant, mark: int, user: str | None = None) -> list[AuditEvent]:
-    """Return the writes in the tenant's namespace that the API server saw from service accounts."""
+    """Return the writes in the tenant's namespace that the API server carried out for service accounts."""
     seen = plane.audit_since(mark, user=user, namespace=tenant.name, writes_only=True)
-    return [event for event in seen if event.user.startswith("system:serviceaccount:")]
+    return [event for event in seen if event.user.startswith("system:serviceaccount:") and event.code < 300]
 
 
 def takes_over(standby: RunningOperator, within: float) -> float:

@@ -92,6 +92,7 @@ def test_our_own_kind_may_be_installed_later_and_removed_and_come_back(
     tenant.edit({"environment": "staging"})
     tenant.ready(within=5)
 
+    operator.kopf_may_complain = True
     remove(tenant.plane, CRM_MONITORING)
     eventually(lambda: operator.metric("crm_operator_resources") == 0, within=20)
     install_ours(tenant.plane)

@@ -43,6 +43,8 @@ class RunningOperator(Operator):
         self._events_failed = 0.0
         self.may_be_refused = ""
         """A namespace in which requests may be refused, because it is going away."""
+        self.kopf_may_complain = False
+        """Whether kopf may log errors, because the kind that it watches goes away."""
         config = role.grant(plane, account, own_namespace, tuple(namespaces))
         super().__init__(
             config if through is None else _redirected(config, through, directory / f"{name}.kubeconfig"),
@@ -119,6 +121,8 @@ class RunningOperator(Operator):
         for line in self.lines():
             if list(line)[: len(BASE_FIELDS)] != list(BASE_FIELDS):
                 found.append(f"fields: {line}")
+            if self.kopf_may_complain and line["logger"].startswith("kopf."):
+                continue
             if line["level"] in ("ERROR", "CRITICAL") or line.get("reason") == "unexpected error":
                 found.append(f"error: {line}")
         return found

@@ -181,13 +181,17 @@ class FakeCluster:
             fields.track(live, patched, (FIELD_MANAGER, "Update"))
         return self._write(call, key, patched, list(operations))
 
-    async def patch_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> Manifest:
+    async def patch_status(
+        self, key: ObjectKey, uid: str, status: Mapping[str, Any], *, resource_version: str | None = None
+    ) -> Manifest:
         """See `port.Writer.patch_status`."""
         call = Call("patch", key.kind, key.namespace, key.name)
         await self._enter(call)
         live = self._live(call, key)
         if live["metadata"]["uid"] != uid:
             raise Conflict(f"{call}: the object was replaced by another of the same name")
+        if resource_version not in (None, live["metadata"]["resourceVersion"]):
+            raise Conflict(f"{call}: the object changed since it was read")
         patched = {**live, "status": merged(live.get("status"), status)}
         return self._write(call, key, patched, dict(status))
 

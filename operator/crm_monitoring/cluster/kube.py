@@ -184,10 +184,13 @@ class KubeCluster:
         call = Call("patch", key.kind, key.namespace, key.name, json_patch=True)
         return await self._object(call, path_of(call) + _MANAGED, list(operations), _JSON_PATCH)
 
-    async def patch_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> Manifest:
+    async def patch_status(
+        self, key: ObjectKey, uid: str, status: Mapping[str, Any], *, resource_version: str | None = None
+    ) -> Manifest:
         """See `port.Writer.patch_status`."""
         call = Call("patch", key.kind, key.namespace, key.name)
-        body = {"metadata": {"uid": uid}, "status": status}
+        metadata = {"uid": uid} if resource_version is None else {"uid": uid, "resourceVersion": resource_version}
+        body = {"metadata": metadata, "status": status}
         return await self._object(call, f"{path_of(call)}/status{_STRICT}", body, _MERGE_PATCH)
 
     async def delete(self, key: ObjectKey, *, uid: str) -> None:

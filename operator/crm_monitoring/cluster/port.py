@@ -101,10 +101,13 @@ class Writer(Protocol):
         Raise Conflict when a `test` fails, a path does not exist, or the object is absent.
         """
 
-    async def patch_status(self, key: ObjectKey, uid: str, status: Mapping[str, Any]) -> Manifest:
+    async def patch_status(
+        self, key: ObjectKey, uid: str, status: Mapping[str, Any], *, resource_version: str | None = None
+    ) -> Manifest:
         """Write the given top-level keys of `.status` by a merge patch and return the live object.
 
-        Lists are replaced, maps are merged, None removes. Raise Conflict when the object is absent or has another uid.
+        Lists are replaced, maps are merged, None removes. Raise Conflict when the object is absent, has another uid or,
+        if one is given, another resourceVersion.
         """
 
     async def delete(self, key: ObjectKey, *, uid: str) -> None:

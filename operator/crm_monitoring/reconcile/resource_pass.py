@@ -237,8 +237,10 @@ class ResourcePass:
         return PassResult(outcome, ready["status"], ready["reason"], wrote)
 
     async def _write(self, key: ObjectKey, body: Manifest, status: Status) -> Manifest:
+        # The version fences: a write that a sleeping ex-leader had on its way fails, once its successor has written.
+        version = (self._caches.get(key) or body)["metadata"]["resourceVersion"]
         try:
-            return await self._cluster.patch_status(key, body["metadata"]["uid"], status)
+            return await self._cluster.patch_status(key, body["metadata"]["uid"], status, resource_version=version)
         except Conflict as error:
             raise Unavailable(error.message) from None
 
