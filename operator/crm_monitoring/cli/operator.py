@@ -19,6 +19,7 @@ from crm_monitoring.cluster.lease import Timing
 from crm_monitoring.controller import logs
 from crm_monitoring.controller.process import Process
 from crm_monitoring.controller.settings import Settings
+from crm_monitoring.controller.shard import Shard
 from crm_monitoring.errors import MonitoringError, Problem, SettingsError
 from crm_monitoring.render.settings import RenderSettings
 
@@ -43,6 +44,13 @@ _OPTIONS = (
         metavar="NAME",
         multiple=True,
         help="Namespace to watch; can be given several times. Default: all. In CRM_OPERATOR_NAMESPACES: separated by spaces.",
+    ),
+    click.option(
+        "--shard",
+        metavar="NUMBER/TOTAL",
+        default=str(_DEFAULTS.shard),
+        show_default=True,
+        help="Serve a part of the namespaces: 2/3 is the second of three operators.",
     ),
     click.option(
         "--leader-election/--no-leader-election",
@@ -90,6 +98,13 @@ _OPTIONS = (
     ),
     click.option(
         "--workers", type=int, default=_DEFAULTS.workers, show_default=True, help="Passes at the same time, 1 to 64."
+    ),
+    click.option(
+        "--max-requests-per-second",
+        type=float,
+        default=_DEFAULTS.max_requests_per_second,
+        show_default=True,
+        help="Most requests to the API server in a second, on average.",
     ),
     click.option(
         "--resync-seconds",
@@ -177,6 +192,7 @@ def settings_of(
     *,
     settings: RenderSettings,
     namespaces: Sequence[str],
+    shard: str,
     lease_namespace: str | None,
     lease_duration_seconds: float,
     lease_renew_deadline_seconds: float,
@@ -191,6 +207,11 @@ def settings_of(
         for name in namespaces
         if not _NAMESPACE.fullmatch(name)
     ]
+    part = _DEFAULTS.shard
+    try:
+        part = Shard.parse(shard)
+    except ValueError as error:
+        problems.append(Problem("shard", str(error)))
     timing = _TIMING
     try:
         timing = Timing(lease_duration_seconds, lease_renew_deadline_seconds, lease_retry_seconds)
@@ -200,6 +221,7 @@ def settings_of(
     try:
         built = Settings(
             namespaces=tuple(dict.fromkeys(namespaces)),
+            shard=part,
             lease_namespace=lease_namespace or _own_namespace(),
             lease_timing=timing,
             identity=identity or f"{socket.gethostname()}-{secrets.token_hex(4)}",

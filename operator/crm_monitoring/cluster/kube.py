@@ -14,6 +14,7 @@ from yarl import URL
 
 from crm_monitoring.cluster.address import path_of
 from crm_monitoring.cluster.answers import Absent, Call, Verb, error_of, nonsense, silent, unreachable
+from crm_monitoring.cluster.budget import Budget
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.port import FIELD_MANAGER, Page, WatchEvent
 from crm_monitoring.cluster.stream import Lines, event_of
@@ -53,7 +54,7 @@ class KubeCluster:
     """`port.Cluster` over aiohttp. Use it as an async context manager; it owns its session.
 
     `may_write` is asked right before each write leaves, after any wait for a free slot; the write raises NotLeading
-    when it says no. At most `concurrency` requests are under way, watches not counted. A request fails after
+    when it says no. `budget` bounds the requests per second. At most `concurrency` requests are under way, watches not counted. A request fails after
     `timeout_seconds`, and a stream raises Silent after `idle_seconds` without a byte. The API server sends bookmarks
     about once a minute, but none for a kind in which nothing has happened since it started. It ends a watch after one
     to two times `watch_seconds`.
@@ -65,6 +66,7 @@ class KubeCluster:
         *,
         may_write: Callable[[], bool],
         on_request: Callable[[RequestRecord], None] = _ignore,
+        budget: Budget | None = None,
         concurrency: int = 16,
         timeout_seconds: float = 30.0,
         watch_seconds: float = 240.0,
@@ -74,6 +76,7 @@ class KubeCluster:
         self._connection = connection
         self._may_write = may_write
         self._on_request = on_request
+        self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
         self._timeout_seconds = timeout_seconds
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
@@ -149,6 +152,8 @@ class KubeCluster:
         if label_selector:
             query["labelSelector"] = label_selector
         lines = Lines(call)
+        if self._budget:
+            await self._budget.spend()
         started = time.monotonic()
         outcome: str | None = "Cancelled"
         failure: ClusterError | None = None
@@ -230,6 +235,8 @@ class KubeCluster:
         data = None if body is None else orjson.dumps(body)
         failure: ClusterError | None = None
         answer: Any = None
+        if self._budget:
+            await self._budget.spend()
         async with self._slots:
             if call.verb in _WRITES and not self._may_write():
                 raise NotLeading(f"{call}: this replica does not lead and must not write")

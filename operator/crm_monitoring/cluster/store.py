@@ -24,16 +24,24 @@ class Store:
     them. Versions are compared as integers; where one is not an integer, the newcomer wins.
 
     `transform` is applied to each object at the border, to drop what need not be kept. It must keep the name,
-    namespace, uid, resourceVersion and ownerReferences. Not thread-safe: one event loop owns a store.
+    namespace, uid, resourceVersion and ownerReferences. Objects of namespaces that `serves` refuses stay outside. Not
+    thread-safe: one event loop owns a store.
     """
 
-    def __init__(self, kind: Kind, *, transform: Callable[[Manifest], Manifest] | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        *,
+        transform: Callable[[Manifest], Manifest] | None = None,
+        serves: Callable[[str], bool] = lambda namespace: True,
+    ) -> None:
         self.kind = kind
         self.served = False
         """Whether the API server serves the kind, as far as known."""
         self.synced = False
         """Whether the content is known: a full list was taken, or the kind is known not to be served."""
         self._transform = transform
+        self._serves = serves
         self._entries: dict[ObjectKey, _Entry] = {}
         self._owned: dict[str, set[ObjectKey]] = {}
         self._namespaces: dict[str, set[ObjectKey]] = {}
@@ -75,6 +83,8 @@ class Store:
 
     def put(self, manifest: Manifest) -> None:
         """Take the answer of an own write, unless something newer is known: an update, or that it is gone again."""
+        if not self._is_inside(manifest):
+            return
         key, entry = self._admit(manifest)
         gone_since = (
             key not in self._entries
@@ -91,9 +101,9 @@ class Store:
 
     def observe(self, manifest: Manifest) -> None:
         """Take an ADDED or MODIFIED event."""
-        key, entry = self._admit(manifest)
-        self._offer(key, entry)
-        self._complete(entry.version)
+        if self._is_inside(manifest):
+            self._offer(*self._admit(manifest))
+        self._complete(_version(manifest))
 
     def forget(self, manifest: Manifest) -> None:
         """Take a DELETED event, whose object carries the version of the deletion."""
@@ -179,6 +189,9 @@ class Store:
         if version is not None and not _newer(self._complete_to, version):
             self._complete_to = version
 
+    def _is_inside(self, manifest: Manifest) -> bool:
+        return self._serves(manifest["metadata"].get("namespace", ""))
+
     def _admit(self, manifest: Manifest) -> tuple[ObjectKey, _Entry]:
         key, version = self._key(manifest), _version(manifest)
         kept = self._transform(manifest) if self._transform else manifest
@@ -206,7 +219,7 @@ class Replacement:
 
     def add(self, manifests: Iterable[Manifest]) -> None:
         """Take one page."""
-        self._listed.update(map(self._store._admit, manifests))
+        self._listed.update(map(self._store._admit, filter(self._store._is_inside, manifests)))
 
     def forget(self, key: ObjectKey, version: int | None) -> None:
         """Take note that an object was deleted while the list is under way: the list may still show it."""

@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from structlog.typing import FilteringBoundLogger
 
 from crm_monitoring import __version__
+from crm_monitoring.cluster.budget import Budget
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.lease import Elector
@@ -50,7 +51,7 @@ class Process:
         self._rng = rng or random.Random()  # noqa: S311 - spreads load
         self._telemetry = Telemetry(CollectorRegistry())
         self._telemetry.build.labels(__version__, platform.python_version(), version("kopf")).set(1)
-        self._caches = build_caches(settings.namespaces)
+        self._caches = build_caches(settings.namespaces, settings.shard)
         self._queue = WorkQueue(time.monotonic, lambda: self._rng.uniform(0.8, 1.2))
         self._telemetry.queue_depth.set_function(lambda: self._queue.depth)
         self._telemetry.queue_age.set_function(lambda: self._queue.oldest_seconds)
@@ -78,6 +79,7 @@ class Process:
                     connection,
                     may_write=elector.is_leading if settings.leader_election else (lambda: not self._stopping.is_set()),
                     on_request=telemetry.requested,
+                    budget=Budget(settings.max_requests_per_second),
                 )
             )
             return await self._run_parts(connection, cluster, elector, stack)
@@ -101,6 +103,7 @@ class Process:
             version=__version__,
             port=port,
             namespaces=list(self._settings.namespaces) or "all",
+            shard=str(self._settings.shard),
             identity=self._settings.identity,
         )
         background = [reflector.run() for reflector in watchers] + [lister.run() for lister in listers]
@@ -165,7 +168,7 @@ class Process:
         return Elector(
             cluster,
             settings.lease_namespace,
-            settings.lease_name,
+            settings.lease_name + settings.shard.lease_suffix,
             settings.identity,
             timing=settings.lease_timing,
             on_acquired=self._leading.set,

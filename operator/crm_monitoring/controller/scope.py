@@ -6,6 +6,7 @@ from typing import Any
 from crm_monitoring.cluster.port import Reader
 from crm_monitoring.cluster.reflector import Observer, Pace, Reflector
 from crm_monitoring.cluster.store import Store
+from crm_monitoring.controller.shard import Shard
 from crm_monitoring.manifest import (
     ALERTMANAGER,
     CHILD_KINDS,
@@ -22,12 +23,26 @@ from crm_monitoring.render.names import CHILD_SELECTOR
 
 _WATCHED: tuple[Kind, ...] = (*CHILD_KINDS, *WORKLOAD_KINDS, SERVICE, PROMETHEUS, ALERTMANAGER)
 
+_SHARED = (PROMETHEUS, ALERTMANAGER)
 
-def build_caches(namespaces: Sequence[str]) -> Caches:
-    """Return empty caches for the watched namespaces, all of them when none is given."""
+
+def build_caches(namespaces: Sequence[str], shard: Shard | None = None) -> Caches:
+    """Return empty caches for the watched namespaces, all of them when none is given.
+
+    Of what a shard does not serve only Prometheus and Alertmanager objects are kept: they select across namespaces.
+    """
+    serves = (shard or Shard()).serves
     scopes: tuple[Scope, ...] = tuple(namespaces) or (None,)
     kinds = (CRM_MONITORING, *_WATCHED)
-    return Caches({kind: {scope: Store(kind, transform=_kept_of(kind)) for scope in scopes} for kind in kinds})
+    return Caches(
+        {
+            kind: {
+                scope: Store(kind, transform=_kept_of(kind), serves=_anywhere if kind in _SHARED else serves)
+                for scope in scopes
+            }
+            for kind in kinds
+        }
+    )
 
 
 def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -> list[Reflector]:
@@ -44,6 +59,10 @@ def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -
         for kind in _WATCHED
         for scope, store in caches.scopes(kind).items()
     ]
+
+
+def _anywhere(_: str) -> bool:
+    return True
 
 
 def _kept_of(kind: Kind) -> Callable[[Manifest], Manifest]:

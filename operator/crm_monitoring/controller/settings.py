@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from crm_monitoring.cluster.lease import Timing
+from crm_monitoring.controller.shard import Shard
 from crm_monitoring.errors import Problem, SettingsError
 from crm_monitoring.render.settings import RenderSettings
 
@@ -16,6 +17,8 @@ class Settings:
     context: str | None = None
     namespaces: tuple[str, ...] = ()
     """Watched namespaces; empty: the whole cluster."""
+    shard: Shard = field(default_factory=Shard)
+    """Which part of the namespaces this operator serves; each shard has a Lease of its own."""
     leader_election: bool = True
     lease_namespace: str = "default"
     lease_name: str = "crm-monitoring-operator"
@@ -26,6 +29,8 @@ class Settings:
     port: int = 8080
     """Port of /metrics, /healthz and /readyz; 0 picks a free one and logs it."""
     workers: int = 8
+    max_requests_per_second: float = 1000.0
+    """Most requests to the API server in a second, on average; those for the Lease are not counted."""
     resync_seconds: float = 300.0
     """How often the resources are listed again, give or take a fifth; everything else half as often."""
     poll_seconds: float = 60.0
@@ -40,6 +45,7 @@ class Settings:
             for name, value, low, high in (
                 ("port", self.port, 0, 65535),
                 ("workers", self.workers, 1, 64),
+                ("max-requests-per-second", self.max_requests_per_second, 1, 100_000),
                 ("resync-seconds", self.resync_seconds, 1, 86400),
                 ("poll-seconds", self.poll_seconds, 1, 3600),
             )

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from crm_monitoring.cli.operator import command, exit_code_of, settings_of
 from crm_monitoring.controller import logs
 from crm_monitoring.controller.settings import Settings
+from crm_monitoring.controller.shard import Shard
 from crm_monitoring.render.settings import RenderSettings
 from support.cli import run
 
@@ -72,6 +73,7 @@ OPTIONS: dict[str, tuple[list[str], str, Any]] = {
     "a switch": (["--no-leader-election"], "leader_election", False),
     "a list": (["-n", "a", "--namespace", "b", "-n", "a"], "namespaces", ("a", "b")),
     "a level in small letters": (["--log-level", "debug"], "log_level", "DEBUG"),
+    "a shard": (["--shard", "2/3"], "shard", Shard(2, 3)),
     "an identity": (["--identity", "me"], "identity", "me"),
 }
 
@@ -86,6 +88,7 @@ ENVIRONMENT: dict[str, tuple[dict[str, str], str, Any]] = {
     "a number": ({"CRM_OPERATOR_POLL_SECONDS": "5"}, "poll_seconds", 5.0),
     "a switch": ({"CRM_OPERATOR_LEADER_ELECTION": "false"}, "leader_election", False),
     "a list": ({"CRM_OPERATOR_NAMESPACES": "a b"}, "namespaces", ("a", "b")),
+    "a shard": ({"CRM_OPERATOR_SHARD": "2/3"}, "shard", Shard(2, 3)),
     "an address": ({"CRM_OPERATOR_HOST": "127.0.0.1"}, "host", "127.0.0.1"),
 }
 
@@ -106,13 +109,26 @@ def test_settings_of_the_compiler_are_settings_of_the_operator() -> None:
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:
-    result = run("operator", "--port", "70000", "--poll-seconds", "0", "-n", "Bad_Name", "--lease-retry-seconds", "9")
+    result = run(
+        "operator",
+        "--port",
+        "70000",
+        "--poll-seconds",
+        "0",
+        "-n",
+        "Bad_Name",
+        "--lease-retry-seconds",
+        "9",
+        "--shard",
+        "4/3",
+    )
     assert result.exit_code == 2
     assert [line.partition(":")[0] for line in result.stderr.removeprefix("Error: ").splitlines()] == [
         "--lease-duration-seconds",
         "--namespace",
         "--poll-seconds",
         "--port",
+        "--shard",
     ]
 
 

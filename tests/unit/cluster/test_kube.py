@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from crm_monitoring.cluster.budget import Budget
 from crm_monitoring.cluster.connection import Connection, Credentials
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.errors import (
@@ -246,3 +247,21 @@ async def test_a_cancelled_request_is_recorded(server, cluster, records):
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert records[-1].outcome == "Cancelled"
+
+
+async def test_every_request_waits_for_the_budget(server, records):
+    waits = []
+
+    async def sleep(seconds):
+        waits.append(seconds)
+
+    budget = Budget(1, clock=lambda: 0.0, sleep=sleep)
+    async with KubeCluster(
+        server.connection(), may_write=lambda: True, on_request=records.append, budget=budget
+    ) as cluster:
+        server.others += [says(200, config_map("a", 7))] * 3
+        await cluster.get(KEY)
+        assert waits == []
+        await cluster.get(KEY)
+        await cluster.apply(config_map("a", 1), force=True)
+    assert waits == [1.0, 2.0]

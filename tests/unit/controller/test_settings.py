@@ -15,6 +15,7 @@ WRONG = {
     "no worker": {"workers": 0},
     "too many workers": {"workers": 65},
     "a resync without pause": {"resync_seconds": 0},
+    "no request at all": {"max_requests_per_second": 0},
     "no resync for days": {"resync_seconds": 86401},
     "polling without pause": {"poll_seconds": 0.5},
     "polling once a day": {"poll_seconds": 3601},
