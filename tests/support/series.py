@@ -100,10 +100,10 @@ class Replica:
         for channel, median in MEDIAN_SECONDS.items():
             rate = sum(PER_MINUTE[kind] for kind in TYPES if TYPES[kind] == channel)
             for bound in (*metrics.DELIVERY_TIME.buckets, math.inf):
-                share = 1.0 if bound == math.inf else bound**1.5 / (bound**1.5 + median**1.5)
+                share = 1.0 if bound == math.inf else bound**2 / (bound**2 + median**2)
 
                 def value(t: float, share: float = share, rate: float = rate) -> float:
-                    return share * self._events(rate, t)
+                    return share * math.floor(self._events(rate, t))  # a count of whole events that were fast enough
 
                 le = "+Inf" if bound == math.inf else repr(bound)
                 yield self._counter(metrics.DELIVERY_TIME, value, "_bucket", channel=channel, le=le)

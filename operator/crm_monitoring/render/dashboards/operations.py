@@ -6,7 +6,7 @@ from crm_monitoring.contract import labels, metrics, recorded
 from crm_monitoring.render import promql
 from crm_monitoring.render.dashboards.layout import Section
 from crm_monitoring.render.dashboards.panel import Column, Panel, Query, table, timeseries
-from crm_monitoring.render.dashboards.view import RATE_INTERVAL, VARIABLES, View
+from crm_monitoring.render.dashboards.view import DETAIL_OF_SUCCESS, RATE_INTERVAL, VARIABLES, View
 
 CHANNEL = labels.CHANNEL.name
 API = labels.API.name
@@ -73,6 +73,7 @@ def _success_by_channel(view: View) -> Panel:
         [Query(view.recorded(recorded.CHANNEL_DELIVERY_RATIO, CHANNEL), "{{channel}}")],
         steps=view.steps(recorded.CHANNEL_DELIVERY_RATIO),
         highest=1,
+        detail_from=DETAIL_OF_SUCCESS,
     )
 
 

@@ -7,7 +7,7 @@ from crm_monitoring.render import promql
 from crm_monitoring.render.dashboards import slo
 from crm_monitoring.render.dashboards.layout import Section
 from crm_monitoring.render.dashboards.panel import Column, Panel, Query, above, below, stat, table, timeseries
-from crm_monitoring.render.dashboards.view import VARIABLES, View
+from crm_monitoring.render.dashboards.view import DETAIL_OF_SUCCESS, VARIABLES, View
 
 
 def sections(view: View) -> Iterator[Section]:
@@ -60,10 +60,9 @@ def _now(view: View) -> Iterator[Panel]:
 def _volume(view: View) -> Panel:
     return timeseries(
         "Communications per minute",
-        "Communications by the state they reached. Each is counted once in every state on its way.",
+        "Communications by the state they reached. Each is counted once in every state on its way, so the states do not add up.",
         "cpm",
         [Query(view.per_minute(view.raw(metrics.COMMUNICATIONS), labels.STATUS.name), "{{status}}")],
-        stacked=True,
     )
 
 
@@ -82,6 +81,7 @@ def _success(view: View) -> Panel:
         ],
         steps=view.steps(recorded.DELIVERY_RATIO),
         highest=1,
+        detail_from=DETAIL_OF_SUCCESS,
     )
 
 

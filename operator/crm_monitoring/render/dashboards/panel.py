@@ -110,14 +110,22 @@ def timeseries(
     steps: Sequence[Step] = (),
     stacked: bool = False,
     highest: float | None = None,
+    detail_from: float | None = None,
 ) -> Panel:
-    """Return a graph. Steps appear as dashed lines; `highest` fixes the scale from 0, for shares."""
+    """Return a graph. Steps appear as dashed lines; `highest` fixes the upper end of the scale, for shares.
+
+    The scale begins at 0, or at `detail_from` as long as nothing is below it: what is nearly 1 is else a line at the edge.
+    """
     custom: dict[str, Any] = {"lineWidth": 1, "fillOpacity": 30 if stacked else 5, "showPoints": "never"}
     if stacked:
         custom["stacking"] = {"mode": "normal", "group": "A"}
     if len(steps) > 1:
         custom["thresholdsStyle"] = {"mode": "dashed"}
-    defaults: dict[str, Any] = {"unit": unit, "min": 0, "custom": custom, "thresholds": _thresholds(steps)}
+    defaults: dict[str, Any] = {"unit": unit, "custom": custom, "thresholds": _thresholds(steps)}
+    if detail_from is None:
+        defaults["min"] = 0
+    else:
+        custom["axisSoftMin"] = detail_from
     if highest is not None:
         defaults["max"] = highest
     return {

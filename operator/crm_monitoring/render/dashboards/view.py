@@ -15,6 +15,9 @@ from crm_monitoring.render.rules.alerting import Settled, settle
 RATE_INTERVAL = "$__rate_interval"
 """Grafana's shortest window that holds four scrapes at the chosen zoom."""
 
+DETAIL_OF_SUCCESS = 0.8
+"""Where the scale of success rates begins as long as none is lower."""
+
 _WATCHED_BY: dict[Recorded, Alert] = {
     recorded.FINISHED: alerts.DELIVERY_RATE_LOW,
     recorded.DELIVERY_RATIO: alerts.DELIVERY_RATE_LOW,
