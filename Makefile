@@ -8,14 +8,15 @@ PYTEST := $(PY) -m pytest -q --dist loadfile
 JOBS ?= 2
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/crm_monitoring/__init__.py)
 IMAGE ?= crm-monitoring-operator:$(VERSION)
+PYTHON_OF_IMAGE ?= 3.13
 
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test loop mutation generate requirements demo bench image manifests sbom clean
+.PHONY: help setup tools lint types unit integration test loop mutation generate requirements demo bench image wheelhouse image-test e2e manifests sbom clean
 
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with pinned packages
 
@@ -40,7 +41,7 @@ types: $(READY) ## mypy --strict
 	@$(PY) -m mypy
 
 unit: $(READY) ## Fast tests, without the control plane
-	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation"
+	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation and not image"
 
 integration: tools ## Tests on the real kube-apiserver and prometheus-operator
 	@$(PYTEST) -n $(JOBS) -m "integration and not full_loop"
@@ -69,8 +70,18 @@ demo: ## See it work on a real API server: make demo [QUICK=1] [KEEP=1] [CONTEXT
 bench: tools ## Measure the operator on the real API server: make bench [SIZES="100 1000"] [LARGE=1]
 	@$(PY) -m bench $(SIZES) $(if $(LARGE),--large)
 
-image: ## Build the container image: make image [IMAGE=name:tag]
-	docker build --tag $(IMAGE) --build-arg VERSION=$(VERSION) .
+image: ## Build the container image: make image [IMAGE=name:tag] [BASE_IMAGE=name]; with ./wheelhouse without an index
+	docker build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+		$(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(if $(wildcard wheelhouse),--build-arg PIP_NO_INDEX=1) .
+
+wheelhouse: $(READY) ## Fetch the image's wheels into ./wheelhouse: make wheelhouse [PYTHON_OF_IMAGE=3.13]
+	@$(PY) -m testbed.wheelhouse wheelhouse $(PYTHON_OF_IMAGE)
+
+image-test: $(READY) ## Build the image and run it with nothing; installs Debian's docker.io when no engine is there (root)
+	@CRM_MONITORING_INSTALL_ENGINE=1 $(PYTEST) -m image
+
+e2e: tools ## The stories of tests/e2e on kind: make e2e [KIND_NODE_IMAGE=name] [E2E_KUBECONFIG=file E2E_IMAGE=name:tag]
+	@$(PY) -m e2e
 
 manifests: $(READY) ## Write dist/crm-monitoring-operator.yaml, for kubectl apply: make manifests [IMAGE=name:tag] [FLAGS="--set replicas=1"]
 	@mkdir -p dist

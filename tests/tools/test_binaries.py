@@ -26,6 +26,7 @@ EVERY_BINARY = {
     "kubectl",
     "helm",
     "helm3",
+    "kind",
 }
 
 

@@ -1,0 +1,90 @@
+"""The cluster of the stories, the release in it, and a CRM of each story's own."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT
+from support.cluster import PROBED_SERVER, Cluster, Release
+from support.existing_cluster import ExistingCluster
+from support.live import Tenant
+from support.testbed_cluster import TestbedCluster
+from testbed import binaries, crds
+from testbed.controlplane import ControlPlane
+
+KINDS = (
+    "prometheusrules",
+    "servicemonitors",
+    "podmonitors",
+    "probes",
+    "alertmanagers",
+    "prometheuses",
+    "alertmanagerconfigs",
+)
+
+
+@pytest.fixture(scope="session")
+def cluster(tool: Callable[[str], Path]) -> Iterator[Cluster]:
+    """Return the cluster that E2E_KUBECONFIG leads to, else one of the test bed."""
+    for name in ("kubectl", "helm"):
+        tool(name)
+    given = os.environ.get("E2E_KUBECONFIG")
+    if given:
+        existing = ExistingCluster(Path(given), os.environ["E2E_IMAGE"])
+        yield from _prepared(existing)
+        return
+    for name in ("kube-apiserver", "etcd", "kube-controller-manager"):
+        tool(name)
+    with ControlPlane(controller_manager=True) as plane:
+        yield from _prepared(TestbedCluster(plane))
+
+
+def _prepared(cluster: Cluster) -> Iterator[Cluster]:
+    """Give a cluster the kinds of prometheus-operator."""
+    try:
+        paths = [path for path in binaries.crds() if path.stem.rpartition("_")[2] in KINDS]
+        files = [part for path in paths for part in ("-f", path)]
+        applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-o", "name", *files).stdout
+        names = [line.partition("/")[2] for line in applied.splitlines()]
+        crds.wait_until_served(cluster.api, names, within=60)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
+def release(cluster: Cluster) -> Release:
+    """Return the release, installed and ready with the settings of `Release`."""
+    release = Release(cluster)
+    release.install()
+    crds.wait_until_served(cluster.api, [CRM_MONITORING.crd_name], within=30)
+    return release
+
+
+@pytest.fixture
+def crm(cluster: Cluster) -> Iterator[Tenant]:
+    """Return a namespace in which a CRM is deployed, with a Secret; it goes at the end."""
+    name = f"crm-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    tenant = Tenant(cast(ControlPlane, cluster), name)
+    tenant.deploy()
+    if not cluster.no_kubelet:
+        container = {"name": "api", "image": cluster.image, "command": ["python", "-c", PROBED_SERVER]}
+        pods = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        path = tenant.path(DEPLOYMENT, "crm-api") + "?fieldManager=owner"
+        cluster.api.request("PATCH", path, pods, "application/strategic-merge-patch+json")
+        cluster.kubectl("rollout", "status", "deployment/crm-api", "-n", name, "--timeout=120s")
+    tenant.secret("crm-alerting", url="https://hooks.example.com/one")
+    yield tenant
+    cluster.kubectl("delete", "namespace", name, "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture
+def kubelet(cluster: Cluster) -> None:
+    """Skip what only a cluster with nodes can show."""
+    if cluster.no_kubelet:
+        pytest.skip(f"{cluster.no_kubelet}; make e2e shows it on kind")

@@ -1,0 +1,94 @@
+"""A cluster with nodes: of kind, or one that somebody runs. E2E_KUBECONFIG leads to it, E2E_IMAGE is what it runs."""
+
+import base64
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from crm_monitoring.manifest import CRM_MONITORING
+from support.charts import NAMESPACE, RELEASE, helm
+from support.live import eventually
+from testbed import binaries
+from testbed.apiclient import ApiClient
+
+ROLLOUT = "--timeout=180s"
+ACCOUNT = "crm-e2e"
+
+
+class ExistingCluster:
+    """Asks through kubectl; plain requests go as an administrator's account of the stories' own."""
+
+    name = "existing cluster"
+    no_kubelet = ""
+
+    def __init__(self, kubeconfig: Path, image: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._directory = Path(tempfile.mkdtemp(prefix="crm-e2e-"))
+        self.image = image
+        definition = self.kubectl("get", "crd", CRM_MONITORING.crd_name, "--ignore-not-found", "-o", "name").stdout
+        assert not definition, (
+            "the cluster has CRMMonitoring already: the stories need a cluster in which it is nobody's"
+        )
+        self.api = self._client()
+
+    def kubectl(self, *args: str | Path, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002
+        """Run kubectl; fail with what it says."""
+        command = [str(binaries.find("kubectl")), f"--kubeconfig={self._kubeconfig}", *map(str, args)]
+        done = subprocess.run(command, input=input, capture_output=True, text=True, check=False, timeout=240)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def kubeconfig(self) -> Path:
+        """Return the kubeconfig that was given."""
+        return self._kubeconfig
+
+    def image_flags(self) -> list[str]:
+        """Return the flags that name the image; it is loaded into the nodes, or they can pull it."""
+        repository, _, tag = self.image.rpartition(":")
+        registry, _, path = repository.rpartition("/")
+        return [f"--set=image.registry={registry},image.repository={path},image.tag={tag}"]
+
+    def follow(self) -> None:
+        """Wait for the Deployment's rollout, or until no pod is left when there is none."""
+        deployment = self.kubectl("get", "deployment", RELEASE, "-n", NAMESPACE, "--ignore-not-found", "-o", "name")
+        if deployment.stdout:
+            self.kubectl("rollout", "status", f"deployment/{RELEASE}", "-n", NAMESPACE, ROLLOUT)
+        pods = ("get", "pods", "-n", NAMESPACE, "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "name")
+        expected = 2 if deployment.stdout else 0
+        eventually(lambda: len(self.kubectl(*pods).stdout.split()) == expected, within=60)
+
+    def kill(self, holder: str) -> None:
+        """Delete the pod without grace."""
+        names = self.kubectl("get", "pods", "-n", NAMESPACE, "-o", "name").stdout.split()
+        (pod,) = [name for name in names if holder.startswith(name.removeprefix("pod/"))]
+        self.kubectl("delete", pod, "-n", NAMESPACE, "--grace-period=0", "--force")
+
+    def close(self) -> None:
+        """Remove resources, release, definition and account; prometheus-operator's kinds stay."""
+        self.kubectl("delete", "crmmonitorings", "--all", "--all-namespaces", "--timeout=60s")
+        helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", kubeconfig=self._kubeconfig)
+        self.kubectl("delete", "crd", CRM_MONITORING.crd_name, "--ignore-not-found")
+        self.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+        self._forget_account()
+
+    def _forget_account(self) -> None:
+        self.kubectl("delete", "clusterrolebinding", ACCOUNT, "--ignore-not-found")
+        self.kubectl("delete", "serviceaccount", ACCOUNT, "-n", "default", "--ignore-not-found")
+
+    def _client(self) -> ApiClient:
+        self._forget_account()
+        self.kubectl("create", "serviceaccount", ACCOUNT, "-n", "default")
+        self.kubectl(
+            "create",
+            "clusterrolebinding",
+            ACCOUNT,
+            "--clusterrole=cluster-admin",
+            f"--serviceaccount=default:{ACCOUNT}",
+        )
+        token = self.kubectl("create", "token", ACCOUNT, "-n", "default", "--duration=2h").stdout.strip()
+        view = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "-o", "json").stdout)
+        cluster = view["clusters"][0]["cluster"]
+        authority = self._directory / "ca.crt"
+        authority.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+        return ApiClient(cluster["server"], token, authority)
