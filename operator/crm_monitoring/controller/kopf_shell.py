@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import aiohttp
 import kopf
 
 from crm_monitoring.cluster.connection import Connection
@@ -75,17 +76,17 @@ class Watch:
         return not self.namespaces
 
 
-def registry(watch: Watch) -> kopf.OperatorRegistry:
-    """Return the handlers, in a registry of their own."""
+def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
+    """Return the handlers, in a registry of their own. Sessions that they open are added to `sessions`, to be closed."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
         # kopf logs in at its start and after a 401; the token itself is read anew for each request.
         watch.connection.credentials.distrust()
-        return kopf.AiohttpSession(
-            server=watch.connection.base_url, aiohttp_session=watch.connection.open_session(authorize=True)
-        )
+        session = watch.connection.open_session(authorize=True)
+        sessions.append(session)
+        return kopf.AiohttpSession(server=watch.connection.base_url, aiohttp_session=session)
 
     @kopf.on.event(CRM_MONITORING.group, CRM_MONITORING.version, CRM_MONITORING.plural, registry=handlers)
     async def resource(event: kopf.RawEvent, **_: Any) -> None:
@@ -122,11 +123,12 @@ async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> No
 
     `stop` is set in any case at the end: a thread waits for it, and the loop cannot be closed while it does.
     """
+    sessions: list[aiohttp.ClientSession] = []
     stopped = asyncio.get_running_loop().run_in_executor(None, stop.wait)
     try:
         # kopf.operator() would wait five seconds for its watchers when one of them failed, and for ever for a stop flag.
         roots = await kopf.spawn_tasks(
-            registry=registry(watch),
+            registry=registry(watch, sessions),
             settings=settings(watch),
             standalone=True,
             clusterwide=watch.clusterwide,
@@ -142,6 +144,8 @@ async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> No
             failed.result()
     finally:
         stop.set()
+        for session in sessions:
+            await session.close()
 
 
 def run_in_thread(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:
