@@ -34,7 +34,7 @@ def handlers(registry):
 
 @pytest.mark.parametrize("namespaces", [(), ("shop",)])
 def test_only_event_and_login_handlers_exist_so_kopf_needs_no_annotation_and_no_finalizer(namespaces):
-    registered = handlers(kopf_shell.registry(watch(namespaces=namespaces)))
+    registered = handlers(kopf_shell.registry(watch(namespaces=namespaces), []))
     assert [handler.activity.value for handler in registered.pop("_activities")] == ["authentication"]
     assert len(registered.pop("_watching")) == (1 if namespaces else 2)
     assert not any(registered.values())
