@@ -64,6 +64,13 @@ class Loop:
             self.sample.fault(name, on=False)
         return self.timeline.note(f"fixed: {', '.join(faults)}")
 
+    def provoke(self, wanted: Mapping[str, set[Channel]], *faults: str, **shares: float) -> None:
+        """Turn faults on until each alert was told to its receivers, and off until its end was."""
+        self.wait_told("firing", wanted, self.inject(*faults, **shares), FIRES_WITHIN)
+        early = {told for told in self.receivers.told() if told.status == "resolved" and told.alert in wanted}
+        assert not early, "told to be over although the fault goes on"
+        self.wait_told("resolved", wanted, self.fix(*faults), ENDS_WITHIN)
+
     def wait_told(self, status: str, alerts: Mapping[str, set[Channel]], since: float, within: float) -> None:
         """Wait until each alert was told to its receivers, and note when."""
         open_ = dict(alerts)

@@ -1,7 +1,7 @@
 """The service: health and metrics endpoints, switches for faults, and the engine in the background."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import FastAPI, HTTPException, Query
 
 from crm_monitoring.instrumentation import (
+    get_crm_logger,
     health_router,
     initialize_crm_monitoring,
     initialize_metrics,
@@ -24,6 +25,8 @@ from sample_crm.providers import API_OF, Provider
 from sample_crm.queue import Queue
 from sample_crm.stores import Cache, Repository
 from sample_crm.traffic import Traffic
+
+logger = get_crm_logger(__name__, component="Service")
 
 ENVIRONMENT = "sample"
 
@@ -65,7 +68,7 @@ def application(per_second: float, seed: int = 1) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await checker.start()
-        background = [asyncio.create_task(engine.run()), asyncio.create_task(service.traffic.run())]
+        background = [asyncio.create_task(_watched(work)) for work in (engine.run(), service.traffic.run())]
         yield
         for task in background:
             task.cancel()
@@ -78,6 +81,15 @@ def application(per_second: float, seed: int = 1) -> FastAPI:
     app.mount("/metrics", metrics_asgi_app())
     _add_switches(app, service)
     return app
+
+
+async def _watched(work: Awaitable[None]) -> None:
+    """Do background work; what ends it for good is logged when it happens, not when the service ends."""
+    try:
+        await work
+    except Exception:
+        logger.system_issue(reason="background work ended", exc_info=True)
+        raise
 
 
 def _add_switches(app: FastAPI, service: Service) -> None:
