@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 
 from crm_monitoring.api import quantities
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
@@ -26,6 +27,7 @@ _REGEX_SPECIAL = frozenset(r"\.+*?()|[]{}^$")
 _OWN_SERIES = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 
 
+@lru_cache(maxsize=1024)
 def quote(text: str) -> str:
     """Return a PromQL string literal; raise ValueError for control characters other than the line feed."""
     if _PLAIN.fullmatch(text):

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
+import orjson
+
 from crm_monitoring.contract import labels
 from crm_monitoring.render import names
 from crm_monitoring.render.dashboards.layout import Section, arrange
@@ -63,7 +65,9 @@ def dumped(dashboard: Mapping[str, Any]) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    # Everything beyond ASCII is escaped, as in every dashboard that was ever written: the bytes must not change.
+    return text.decode() if text.isascii() else json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 def _variables(view: View) -> list[dict[str, Any]]:

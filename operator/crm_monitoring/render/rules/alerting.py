@@ -45,6 +45,9 @@ RESERVED = frozenset(
 """Labels that tell alerts apart or say where they come from. A user's value would merge or hide alerts."""
 
 
+_NO_OVERRIDE = Override()
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """An alert as it is in force for one resource. Durations are as Prometheus prints them."""
@@ -70,7 +73,7 @@ class Settled:
 
 def settle(resource: CRMMonitoring, alert: Alert) -> Settled | None:
     """Return the alert with the resource's overrides, or None when they switch it off."""
-    override = resource.spec.alerts.overrides.of(alert.name) or Override()
+    override = resource.spec.alerts.overrides.of(alert.name) or _NO_OVERRIDE
     if not override.enabled:
         return None
     volume = override.minimum_volume if override.minimum_volume is not None else alert.minimum_volume
