@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,31 +90,6 @@ def test_the_operator_says_in_one_line_what_it_misses(run: Run, case: str) -> No
     done = run(options=options)
 
     assert (done.stdout + done.stderr, done.returncode) == (message, 2)
-
-
-def test_the_operator_asks_for_the_api_server_that_its_pod_is_told_of(run: Run, tmp_path: Path) -> None:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "none",
-        "clusters": [{"name": "none", "cluster": {"server": "http://127.0.0.1:1"}}],
-        "users": [{"name": "none", "user": {"token": "none"}}],
-        "contexts": [{"name": "none", "context": {"cluster": "none", "user": "none"}}],
-    }
-    (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
-    tmp_path.chmod(0o755)
-    program = """
-import subprocess
-try:
-    subprocess.run(["crm-monitoring", "operator", "--kubeconfig", "/given/kubeconfig"], timeout=6)
-except subprocess.TimeoutExpired:
-    pass
-"""
-    said = python(run, program, f"--volume={tmp_path}:/given:ro")
-
-    events = [json.loads(line)["event"] for line in said.splitlines()]
-    assert events[0] == "operator_starting"
-    assert len(events) > 1
 
 
 def test_it_renders_the_quickstart_to_the_files_beside_it(run: Run) -> None:

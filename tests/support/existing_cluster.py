@@ -47,7 +47,7 @@ class ExistingCluster:
         """Return the flags that name the image; it is loaded into the nodes, or they can pull it."""
         repository, _, tag = self.image.rpartition(":")
         registry, _, path = repository.rpartition("/")
-        return [f"--set=image.registry={registry},image.repository={path},image.tag={tag}"]
+        return [f"--set-string=image.registry={registry},image.repository={path},image.tag={tag}"]
 
     def follow(self) -> None:
         """Wait for the Deployment's rollout, or until no pod is left when there is none."""
