@@ -28,19 +28,20 @@ KINDS = (
 
 
 @pytest.fixture(scope="session")
-def cluster(tool: Callable[[str], Path]) -> Iterator[Cluster]:
+def cluster(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Return the cluster that E2E_KUBECONFIG leads to, else one of the test bed."""
     for name in ("kubectl", "helm"):
         tool(name)
+    directory = tmp_path_factory.mktemp("cluster")
     given = os.environ.get("E2E_KUBECONFIG")
     if given:
-        existing = ExistingCluster(Path(given), os.environ["E2E_IMAGE"])
+        existing = ExistingCluster(Path(given), os.environ["E2E_IMAGE"], directory)
         yield from _prepared(existing)
         return
     for name in ("kube-apiserver", "etcd", "kube-controller-manager"):
         tool(name)
     with ControlPlane(controller_manager=True) as plane:
-        yield from _prepared(TestbedCluster(plane))
+        yield from _prepared(TestbedCluster(plane, directory))
 
 
 def _prepared(cluster: Cluster) -> Iterator[Cluster]:

@@ -15,7 +15,6 @@ from testbed.errors import ToolMissing
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "LICENSE", "requirements", "operator")
-VERSION_OF_PYTHON = "import sys; print('%d.%d' % sys.version_info[:2])"
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +36,7 @@ def image(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Build the image from the Dockerfile and a directory of wheels; it is removed at the end."""
     (default,) = re.findall(r"^ARG BASE_IMAGE=(\S+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M)
     try:
-        base = engine.base(default)
-        python = engine.run("run", "--rm", "--network=none", base, "python3", "-c", VERSION_OF_PYTHON).stdout.strip()
+        base, python = engine.base(default)
         wheels = wheelhouse.cached(python)
     except ToolMissing as problem:
         pytest.skip(NOT_TESTED + str(problem))

@@ -3,7 +3,6 @@
 import base64
 import json
 import subprocess
-import tempfile
 from pathlib import Path
 
 from crm_monitoring.manifest import CRM_MONITORING
@@ -22,9 +21,9 @@ class ExistingCluster:
     name = "existing cluster"
     no_kubelet = ""
 
-    def __init__(self, kubeconfig: Path, image: str) -> None:
+    def __init__(self, kubeconfig: Path, image: str, directory: Path) -> None:
         self._kubeconfig = kubeconfig
-        self._directory = Path(tempfile.mkdtemp(prefix="crm-e2e-"))
+        self._directory = directory
         self.image = image
         definition = self.kubectl("get", "crd", CRM_MONITORING.crd_name, "--ignore-not-found", "-o", "name").stdout
         assert not definition, (

@@ -1,7 +1,6 @@
 """A cluster of the test bed: the real control plane and its controllers, pods of the operator as processes, no kubelet."""
 
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,10 @@ class TestbedCluster:
     no_kubelet = "the test bed has no kubelet: pods do not run"
     image = "registry.example.com/crm:1"
 
-    def __init__(self, plane: ControlPlane) -> None:
+    def __init__(self, plane: ControlPlane, directory: Path) -> None:
         self.plane = plane
         self.api: ApiClient = plane.api
-        self._directory = Path(tempfile.mkdtemp(prefix="crm-e2e-"))
+        self._directory = directory
         self._running: list[Operator] = []
         self._template: dict[str, Any] = {}
         self._started = 0

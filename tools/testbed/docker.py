@@ -28,6 +28,7 @@ BASE_PACKAGES = "python3,python3-venv"
 PROGRAMS = {"docker.io": "dockerd", "debootstrap": "debootstrap"}
 """Packages of Debian, and the program that tells whether each is there."""
 HINT = "start a Docker engine, or as root: make image-test, which installs Debian's"
+PYTHON_VERSION = "import sys; print('%d.%d' % sys.version_info[:2])"
 START_SECONDS = 40.0
 PULL_SECONDS = 60.0
 ALONE = ("--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false")
@@ -56,6 +57,7 @@ class Engine:
         if self._server:
             self._server.stop(grace=20.0)
         if self._directory:
+            _unmount(self._directory)
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def run(
@@ -67,17 +69,31 @@ class Engine:
         assert not check or done.returncode == 0, done.stdout[-4000:] + done.stderr
         return done
 
-    def base(self, registry_image: str) -> str:
-        """Return an image to build on: the one named, when a registry gives it, else one of Debian's packages."""
-        try:
-            if self.run("pull", "--quiet", registry_image, check=False, seconds=PULL_SECONDS).returncode == 0:
-                return registry_image
-        except subprocess.TimeoutExpired:
-            building.say(f"{registry_image}: no registry answered within {PULL_SECONDS:.0f} s")
-        archive = debian_archive()
-        return self.run("import", archive).stdout.strip()
+    def base(self, registry_image: str) -> tuple[str, str]:
+        """Return an image to build on, and its Python's version such as `3.13`. Raises `ToolMissing`.
+
+        It is the one named, when a registry gives it, else one made of Debian's packages.
+        """
+        image = registry_image if self._pulled(registry_image) else self._imported(debian_archive())
+        probe = self.run("run", "--rm", "--network=none", image, "python3", "-c", PYTHON_VERSION, check=False)
+        if probe.returncode:
+            raise ToolMissing("docker", f"an engine answers, and no container runs in it\n{probe.stderr}", HINT)
+        return image, probe.stdout.strip()
 
     # --- inside ---
+
+    def _pulled(self, image: str) -> bool:
+        try:
+            return self.run("pull", "--quiet", image, check=False, seconds=PULL_SECONDS).returncode == 0
+        except subprocess.TimeoutExpired:
+            building.say(f"{image}: no registry answered within {PULL_SECONDS:.0f} s")
+            return False
+
+    def _imported(self, archive: Path) -> str:
+        done = self.run("import", archive, check=False)
+        if done.returncode:
+            raise ToolMissing("docker", f"an engine answers, and takes no image\n{done.stderr}", HINT)
+        return done.stdout.strip()
 
     def _answers(self) -> bool:
         return bool(shutil.which("docker")) and self.run("version", check=False).returncode == 0
@@ -94,6 +110,13 @@ class Engine:
         log = self._directory / "log"
         self._server = ChildProcess("dockerd", ["dockerd", *places, *self._host, *ALONE], log=log)
         self._server.start().wait_until(self._answers, within=START_SECONDS)
+
+
+def _unmount(directory: Path) -> None:
+    """Let go of what an engine leaves mounted, the network of a container that shared the machine's for one."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for place in reversed([place for place in mounts if place.startswith(f"{directory}/")]):
+        subprocess.run(["umount", "--lazy", place], check=False, capture_output=True)
 
 
 def debian_archive() -> Path:
