@@ -36,15 +36,23 @@ class Fleet:
         path = f"{_path(self._namespace(number), 'crmmonitorings')}/{_name(number)}"
         self._plane.api.request("PATCH", path, patch, content_type="application/merge-patch+json")
 
-    def ready(self) -> int:
-        """Return how many resources are Ready for their current generation."""
-        answer = self._plane.api.request("GET", "/apis/monitoring.crm.io/v1alpha1/crmmonitorings")
-        return sum(_is_ready(item) for item in answer.body["items"])
+    def rule(self, number: int) -> tuple[str, str]:
+        """Return namespace and name of the stock rules of one resource."""
+        return self._namespace(number), f"{_name(number)}-crm-stock"
 
-    def rule_of(self, number: int) -> str:
-        """Return the stock rules of one resource, as text."""
-        path = f"{_path(self._namespace(number), 'prometheusrules')}/{_name(number)}-crm-stock"
-        return str(self._plane.api.request("GET", path).body)
+    def delete_rule(self, number: int) -> str:
+        """Delete the stock rules of one resource; return the uid of what was deleted."""
+        namespace, name = self.rule(number)
+        path = f"{_path(namespace, 'prometheusrules')}/{name}"
+        uid = str(self._plane.api.request("GET", path).body["metadata"]["uid"])
+        self._plane.api.request("DELETE", path)
+        return uid
+
+    def resource(self, number: int) -> Json:
+        """Return one resource as the API server would."""
+        metadata = {"namespace": self._namespace(number), "uid": "1", "resourceVersion": "1", "generation": 1}
+        body = _resource(number)
+        return {**body, "metadata": {**body["metadata"], **metadata}}
 
     def _each(self, create: Any) -> None:
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
@@ -52,16 +60,10 @@ class Fleet:
                 raise RuntimeError(failed)
 
     def _create_target(self, number: int) -> str:
-        return _first_failure(self._post(number, body) for body in _target(number))
+        return _first_failure(self._post(number, body) for body in target(number))
 
     def _create_resource(self, number: int) -> str:
-        body = {
-            "apiVersion": "monitoring.crm.io/v1alpha1",
-            "kind": "CRMMonitoring",
-            "metadata": {"name": _name(number)},
-            "spec": {"target": {"name": _name(number)}},
-        }
-        return self._post(number, body)
+        return self._post(number, _resource(number))
 
     def _post(self, number: int, body: Json) -> str:
         plural = f"{body['kind'].lower()}s"
@@ -93,7 +95,22 @@ def _path(namespace: str, plural: str) -> str:
     return f"{_GROUPS[plural]}/namespaces/{namespace}/{plural}"
 
 
-def _target(number: int) -> tuple[Json, Json]:
+def collection(plural: str) -> str:
+    """Return the path of all objects of a kind."""
+    return f"{_GROUPS[plural]}/{plural}"
+
+
+def _resource(number: int) -> Json:
+    return {
+        "apiVersion": "monitoring.crm.io/v1alpha1",
+        "kind": "CRMMonitoring",
+        "metadata": {"name": _name(number)},
+        "spec": {"target": {"name": _name(number)}},
+    }
+
+
+def target(number: int) -> tuple[Json, Json]:
+    """Return the Deployment and the Service of one resource."""
     labels = {"app": _name(number)}
     ports = [{"name": "http", "containerPort": 8080}, {"name": "metrics", "containerPort": 8000}]
     deployment = {
@@ -117,7 +134,8 @@ def _target(number: int) -> tuple[Json, Json]:
     return deployment, service
 
 
-def _is_ready(item: Json) -> bool:
+def is_ready(item: Json) -> bool:
+    """Return whether a resource is Ready for its current generation."""
     status = item.get("status", {})
     if status.get("observedGeneration") != item["metadata"]["generation"]:
         return False
