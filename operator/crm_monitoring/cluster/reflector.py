@@ -51,7 +51,7 @@ class Pace:
     """How long a stream may carry no complete event and no bookmark before it is left and resumed."""
     relist: float = 600.0
     """How often to list again although nothing looks wrong, give or take a fifth: it heals lost events."""
-    page: int = 100
+    page: int = 50
     """Objects in one page of a list. A page is decoded as a whole, and a child may have 50 KB."""
 
 

@@ -110,7 +110,7 @@ def settings(watch: Watch) -> kopf.OperatorSettings:
     chosen.process.ultimate_exiting_timeout = None
     chosen.queueing.exit_timeout = 0.5
     chosen.scanning.disabled = not watch.clusterwide
-    chosen.watching.chunk_size = 500
+    chosen.watching.chunk_size = 50  # a page is decoded as a whole, and some definitions have a megabyte
     chosen.watching.connect_timeout = 10
     chosen.networking.request_timeout = 60
     chosen.networking.enforce_retry_after = True

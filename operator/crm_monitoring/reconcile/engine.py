@@ -101,6 +101,8 @@ class Engine:
     async def _work(self) -> None:
         while True:
             key = await self._queue.get()
+            # A pass that finds nothing to do waits for nothing. A thousand of them in a row would lose the Lease.
+            await asyncio.sleep(0)
             started = self._clock()
             try:
                 result = await self._pass(key)

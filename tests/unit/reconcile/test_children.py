@@ -181,3 +181,11 @@ async def test_a_child_that_went_unnoticed_is_made_anew() -> None:
     assert result.outcome.state is State.WOULD_CREATE
     result = await bed.apply(config_map(data={"a.json": "other"}))
     assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "other"}
+
+
+async def test_a_field_that_an_item_of_a_list_no_longer_has_is_removed() -> None:
+    bed = CountingBed()
+    await bed.apply({**config_map(), "data": {"rules": [{"expr": "up", "for": "1m"}]}})
+    result = await bed.apply({**config_map(), "data": {"rules": [{"expr": "up"}]}})
+    assert result.outcome.state is State.CHANGED
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"rules": [{"expr": "up"}]}

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -201,3 +202,16 @@ async def test_a_workload_that_nobody_claims_is_let_go():
 async def test_nothing_is_let_go_while_the_definition_seems_gone_as_when_an_api_server_starts():
     async with running(held_deployment(), service(), unserved=[CRM_MONITORING]) as world:
         assert world.writes() == []
+
+
+async def test_passes_that_find_nothing_to_do_leave_room_for_others():
+    names = [f"crm-{number}" for number in range(40)]
+    async with running(deployment(), service(), *(minimal(name=name, uid=f"uid-{name}") for name in names)) as world:
+        passed = len(world.seen.passed_keys)
+        world.engine.look_at_everything()
+        in_between = []
+        while not world.queue.idle:
+            await asyncio.sleep(0)
+            in_between.append(len(world.seen.passed_keys))
+        assert in_between[-1] - passed == len(names)
+        assert max(after - before for before, after in pairwise(in_between)) <= 4
