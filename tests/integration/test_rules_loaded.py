@@ -250,7 +250,7 @@ def test_prometheus_evaluates_every_rule_without_an_error(stack: Stack) -> None:
         found = stack.prometheus.rules()
         return found if all(rule["health"] != "unknown" for rule in found) else []
 
-    rules = eventually(evaluated, within=30)
+    rules = eventually(evaluated, within=90)
 
     assert [(rule["name"], rule["lastError"]) for rule in rules if rule["health"] != "ok"] == []
     (loaded,) = stack.prometheus.instant("prometheus_config_last_reload_successful") or [{"value": [0, "1"]}]
@@ -270,7 +270,7 @@ def test_every_shard_scrapes_the_targets_of_every_resource_and_stamps_the_identi
         names = ("namespace", "crm_monitoring", "job")
         return sorted(tuple(each.get(name, "") for name in names) for each in found if "blackbox" not in each["job"])
 
-    settled(lambda: scraped() == wanted, within=20)
+    settled(lambda: scraped() == wanted, within=90)
     assert scraped() == wanted
 
 

@@ -206,8 +206,7 @@ QUEUE_STUCK = Alert(
 TRAFFIC_ANOMALOUS = Alert(
     "CRMTrafficAnomalous",
     Severity.LOW,
-    "far fewer or far more communications finish within an hour than in the same hour of earlier weeks; only with "
-    "spec.alerts.anomaly",
+    "far fewer or more communications finish in an hour than in that of earlier weeks; only with spec.alerts.anomaly",
     for_="30m",
     keep_firing_for="30m",
     minimum_volume=20,
