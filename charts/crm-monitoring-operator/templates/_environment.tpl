@@ -22,6 +22,10 @@
   value: {{ int .Values.leaderElection.retrySeconds | quote }}
 - name: CRM_OPERATOR_WORKERS
   value: {{ int .Values.settings.workers | quote }}
+- name: CRM_OPERATOR_SHARD
+  value: {{ .Values.settings.shard | quote }}
+- name: CRM_OPERATOR_MAX_REQUESTS_PER_SECOND
+  value: {{ int .Values.settings.maxRequestsPerSecond | quote }}
 - name: CRM_OPERATOR_RESYNC_SECONDS
   value: {{ int .Values.settings.resyncSeconds | quote }}
 - name: CRM_OPERATOR_POLL_SECONDS
