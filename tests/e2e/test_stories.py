@@ -26,7 +26,8 @@ SPEC: dict[str, Any] = {
 }
 RULES = "PrometheusRule crm-crm-stock"
 NEW_RUNBOOKS = "https://runbooks.example.com/crm"
-TAKE_OVER_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+"""Long enough for a machine that does other things besides; nothing waits for it when all is well."""
 
 
 def told(crm: Tenant) -> None:
@@ -37,7 +38,7 @@ def told(crm: Tenant) -> None:
 
 def applied(crm: Tenant) -> None:
     """Wait until the operator has applied the present generation of the resource."""
-    crm.says("Applied", "True", "Applied", within=30)
+    crm.says("Applied", "True", "Applied", within=PATIENCE_SECONDS)
 
 
 def hooks(crm: Tenant) -> list[str]:
@@ -78,7 +79,7 @@ def test_one_resource_becomes_everything_that_monitors_a_crm(release: Release, c
 
     kinds = {name.split()[0] for name in crm.children()}
     assert {"PrometheusRule", "ServiceMonitor", "ConfigMap"} <= kinds
-    eventually(lambda: hooks(crm) == ["https://hooks.example.com/one"], within=30)
+    eventually(lambda: hooks(crm) == ["https://hooks.example.com/one"], within=PATIENCE_SECONDS)
     assert crm.container()["readinessProbe"]["httpGet"]["path"] == "/api/crm/health/readiness"
     assert {"name": "CRM_LOG_LEVEL", "value": "INFO"} in crm.container()["env"]
     assert release.leader()
@@ -102,7 +103,7 @@ def test_an_edit_changes_the_rules_once_and_nothing_else(release: Release, crm: 
     before = versions(crm)
 
     crm.edit({"alerts": {"overrides": {"CRMDeliveryRateLow": {"threshold": "87%"}}}})
-    eventually(lambda: "0.87" in rules_of(crm), within=30)
+    eventually(lambda: "0.87" in rules_of(crm), within=PATIENCE_SECONDS)
     applied(crm)
 
     after = versions(crm)
@@ -116,19 +117,19 @@ def test_what_somebody_changes_by_hand_is_put_back(release: Release, crm: Tenant
     wanted = content(crm.look(SERVICE_MONITOR, "crm-crm-metrics"))
 
     crm.change(SERVICE_MONITOR, "crm-crm-metrics", {"spec": {"endpoints": []}})
-    eventually(lambda: content(crm.look(SERVICE_MONITOR, "crm-crm-metrics")) == wanted, within=30)
+    eventually(lambda: content(crm.look(SERVICE_MONITOR, "crm-crm-metrics")) == wanted, within=PATIENCE_SECONDS)
 
     crm.delete(PROMETHEUS_RULE, "crm-crm-stock")
-    eventually(lambda: crm.look(PROMETHEUS_RULE, "crm-crm-stock"), within=30)
+    eventually(lambda: crm.look(PROMETHEUS_RULE, "crm-crm-stock"), within=PATIENCE_SECONDS)
 
 
 def test_a_secret_that_is_rotated_reaches_alertmanager_and_not_the_resource(release: Release, crm: Tenant) -> None:
     told(crm)
-    eventually(lambda: hooks(crm) == ["https://hooks.example.com/one"], within=30)
+    eventually(lambda: hooks(crm) == ["https://hooks.example.com/one"], within=PATIENCE_SECONDS)
 
     crm.rotate("crm-alerting", url="https://hooks.example.com/two")
 
-    eventually(lambda: hooks(crm) == ["https://hooks.example.com/two"], within=30)
+    eventually(lambda: hooks(crm) == ["https://hooks.example.com/two"], within=PATIENCE_SECONDS)
     assert "hooks.example.com" not in str(crm.look(CRM_MONITORING, "crm"))
 
 
@@ -142,8 +143,8 @@ def test_when_the_leader_dies_the_other_takes_over_and_nothing_is_written_twice(
     cluster.kill(leader)
     crm.edit({"alerts": {"overrides": {"CRMDeliveryRateLow": {"threshold": "88%"}}}})
 
-    eventually(lambda: release.leader() not in ("", leader), within=TAKE_OVER_SECONDS)
-    eventually(lambda: "0.88" in rules_of(crm), within=TAKE_OVER_SECONDS)
+    eventually(lambda: release.leader() not in ("", leader), within=PATIENCE_SECONDS)
+    eventually(lambda: "0.88" in rules_of(crm), within=PATIENCE_SECONDS)
     applied(crm)
     uid, generation = before.pop(RULES)
     after = versions(crm)
@@ -164,8 +165,11 @@ def test_an_upgrade_changes_what_diff_announced_in_place_and_a_rollback_undoes_i
     assert NEW_RUNBOOKS in announced.stdout
     release.install(f"--set=settings.runbookBaseUrl={NEW_RUNBOOKS}")
 
-    eventually(lambda: NEW_RUNBOOKS in rules_of(crm), within=TAKE_OVER_SECONDS)
-    eventually(lambda: diff(release, crm, tmp_path, "--runbook-base-url", NEW_RUNBOOKS).returncode == 0, within=30)
+    eventually(lambda: NEW_RUNBOOKS in rules_of(crm), within=PATIENCE_SECONDS)
+    eventually(
+        lambda: diff(release, crm, tmp_path, "--runbook-base-url", NEW_RUNBOOKS).returncode == 0,
+        within=PATIENCE_SECONDS,
+    )
     upgraded = versions(crm)
     changed = {name for name, version in upgraded.items() if version != before[name]}
     assert {name.split()[0] for name in changed} == {"PrometheusRule"}
@@ -173,7 +177,7 @@ def test_an_upgrade_changes_what_diff_announced_in_place_and_a_rollback_undoes_i
 
     release.roll_back()
 
-    eventually(lambda: rules_of(crm) == rules, within=TAKE_OVER_SECONDS)
+    eventually(lambda: rules_of(crm) == rules, within=PATIENCE_SECONDS)
     assert {name: uid for name, (uid, _) in versions(crm).items()} == {name: uid for name, (uid, _) in before.items()}
     assert crm.look(DEPLOYMENT, "crm-api")["spec"] == workload["spec"]
 
