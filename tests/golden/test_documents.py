@@ -76,5 +76,7 @@ def test_decisions_are_numbered_without_a_gap() -> None:
 
 def test_every_target_of_make_that_a_document_names_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", _text(ROOT / "Makefile"), re.MULTILINE))
-    named = {name for path in DOCUMENTS for name in re.findall(r"(?:`|^ {4})make ([a-z0-9-]+)", _text(path), re.MULTILINE)}
+    named = {
+        name for path in DOCUMENTS for name in re.findall(r"(?:`|^ {4})make ([a-z0-9-]+)", _text(path), re.MULTILINE)
+    }
     assert named <= targets
