@@ -166,10 +166,12 @@ def write_prometheus(
     return held
 
 
-def write_grafana(loaded: Iterable[Loaded], destination: Destination) -> None:
+def write_grafana(loaded: Iterable[Loaded], settings: RenderSettings, destination: Destination) -> None:
     """Write the dashboards."""
     files = [
-        File(name, content) for _, resource in valid(loaded) for name, content in sorted(importable(resource).items())
+        File(name, content)
+        for _, resource in valid(loaded)
+        for name, content in sorted(importable(resource, settings.cluster).items())
     ]
     write(destination.directory, files, force=destination.force)
 

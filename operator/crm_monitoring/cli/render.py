@@ -93,7 +93,7 @@ def command(
     elif destination.format == PROMETHEUS:
         held = formats.write_prometheus(loaded, destination, secrets, settings, values)
     else:
-        formats.write_grafana(loaded, destination)
+        formats.write_grafana(loaded, settings, destination)
         held = False
     if held:
         raise click.exceptions.Exit(FOUND)

@@ -82,6 +82,8 @@ class Scope:
     namespace: str
     resource: str
     job: str | None = None
+    cluster: str = ""
+    """When set, series with another label `cluster` are left out; those without one are the local Prometheus' own."""
 
     @classmethod
     def of(cls, resource: CRMMonitoring) -> "Scope":
@@ -95,11 +97,12 @@ class Scope:
         """Return the labels that every alert and every recorded series of the resource carries."""
         return {labels.NAMESPACE: self.namespace, labels.RESOURCE: self.resource}
 
-    def matchers(self, metric: str) -> dict[str, str]:
+    def matchers(self, metric: str) -> dict[str, "str | Match"]:
         """Return the labels that confine a selector of this metric to the resource."""
+        elsewhere: dict[str, str | Match] = {labels.CLUSTER: one_of("", self.cluster)} if self.cluster else {}
         if self.job is None or ":" in metric or metric in _OWN_SERIES:
-            return self.identity
-        return {labels.NAMESPACE: self.namespace, "job": self.job}
+            return {**elsewhere, **self.identity}
+        return {**elsewhere, labels.NAMESPACE: self.namespace, "job": self.job}
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,3 +297,17 @@ def test_the_order_of_audiences_does_not_matter() -> None:
 def test_all_dashboards_fit_into_a_config_map_many_times() -> None:
     (child,) = part(full()).children
     assert sum(map(len, child["data"].values())) < 64 * 1024
+
+
+@pytest.mark.parametrize("cluster", ["", "eu-1"])
+def test_series_of_other_clusters_are_left_out_when_the_cluster_has_a_name(cluster: str) -> None:
+    (child,) = dashboards.part(parsed(full()), Observed(), {}, RenderSettings(cluster=cluster)).children
+    shown = [json.loads(text) for text in child["data"].values()]
+    queries = [target["expr"] for board in shown for panel in board["panels"] for target in panel.get("targets", ())]
+    confined = [
+        [matcher.value for matcher in selector.matchers.matchers if matcher.name == "cluster"]
+        for query in queries
+        for selector in selectors(query)
+    ]
+    assert confined
+    assert all(values == ([f"|{cluster}"] if cluster else []) for values in confined)

@@ -41,16 +41,18 @@ AUDIENCES = {
 
 def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings: RenderSettings) -> Part:
     """Return the ConfigMap, or nothing when SLO is the only audience and there are no objectives."""
-    data = {file_name(resource, name): dumped(dashboard) for name, dashboard in wanted(resource).items()}
+    data = {
+        file_name(resource, name): dumped(dashboard) for name, dashboard in wanted(resource, settings.cluster).items()
+    }
     if not data:
         return Part()
     folder = {FOLDER_ANNOTATION: resource.spec.dashboards.folder}
     return Part(children=(names.child(resource, CONFIG_MAP, PURPOSE, {"data": data}, LABEL, annotations=folder),))
 
 
-def wanted(resource: CRMMonitoring) -> dict[str, Dashboard]:
-    """Return the dashboards that the resource asks for, by audience."""
-    view = View(resource)
+def wanted(resource: CRMMonitoring, cluster: str = "") -> dict[str, Dashboard]:
+    """Return the dashboards that the resource asks for, by audience; `cluster` leaves series of other clusters out."""
+    view = View(resource, cluster)
     return {
         name: build(view, name, audience.purpose, audience.since, audience.sections(view))
         for name, audience in sorted(AUDIENCES.items())

@@ -14,11 +14,11 @@ INPUT = "DS_PROMETHEUS"
 _CHOSEN = f"${{{INPUT}}}"
 
 
-def importable(resource: CRMMonitoring) -> dict[str, str]:
+def importable(resource: CRMMonitoring, cluster: str = "") -> dict[str, str]:
     """Return the dashboards that the resource asks for as JSON, by the name of their file."""
     return {
         dashboards.file_name(resource, audience): dumped(_importable(resource, audience, dashboard))
-        for audience, dashboard in dashboards.wanted(resource).items()
+        for audience, dashboard in dashboards.wanted(resource, cluster).items()
     }
 
 

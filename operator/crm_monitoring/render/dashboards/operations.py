@@ -206,6 +206,6 @@ def _replicas(view: View) -> Iterator[Panel]:
             "Health check from outside",
             "1 while the blackbox exporter finds the health endpoint well, 0 when it does not.",
             "none",
-            [Query(str(promql.select("probe_success", VARIABLES)), "{{instance}}")],
+            [Query(str(promql.select("probe_success", view.variables)), "{{instance}}")],
             highest=1,
         )

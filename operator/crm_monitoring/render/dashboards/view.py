@@ -1,6 +1,6 @@
 """What the dashboards of one resource have in common: whose series they show, and which limits apply."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.contract import alerts, recorded
@@ -44,12 +44,19 @@ class View:
     """Queries about one resource."""
 
     resource: CRMMonitoring
+    cluster: str = ""
+    """Name of the cluster, where Grafana may also see series of others."""
+
+    @property
+    def variables(self) -> Scope:
+        """Return the scope of series that carry the identity."""
+        return replace(VARIABLES, cluster=self.cluster)
 
     @property
     def scope(self) -> Scope:
         """Return whose series the CRM's own metrics are: those of an existing job, or those with the identity."""
         job = "$job" if self.job else None
-        return Scope(VARIABLES.namespace, VARIABLES.resource, job)
+        return replace(self.variables, job=job)
 
     @property
     def job(self) -> str | None:
@@ -62,7 +69,7 @@ class View:
 
     def recorded(self, series: Recorded, *by: str) -> str:
         """Return a recorded series without its name."""
-        return promql.largest(promql.recorded(series, VARIABLES, self.window(series)), VARIABLES, *by)
+        return promql.largest(promql.recorded(series, self.variables, self.window(series)), self.variables, *by)
 
     def window(self, series: Recorded) -> str:
         """Return the length of the range behind a series: as its alert has it where a resource changed that."""
@@ -94,4 +101,4 @@ class View:
     def firing(self) -> Selector:
         """Return the alerts that fire now, without the one that always does."""
         others = promql.other_than(alerts.WATCHDOG)
-        return promql.select("ALERTS", VARIABLES, alertstate="firing", alertname=others)
+        return promql.select("ALERTS", self.variables, alertstate="firing", alertname=others)
