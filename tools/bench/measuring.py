@@ -12,6 +12,7 @@ from bench.fleet import Fleet, Json, collection, is_ready, target
 from bench.watching import Watch
 from testbed import binaries, role
 from testbed.controlplane import ControlPlane
+from testbed.errors import StartFailed
 from testbed.operator import Operator
 
 OWN_CRD = Path(__file__).resolve().parents[2] / "crds" / "crmmonitorings.monitoring.crm.io.yaml"
@@ -127,13 +128,18 @@ def _resync(plane: ControlPlane, operator: Operator) -> Figures:
 
 
 def _settled(operator: Operator, quiet: float = 2.0) -> float:
-    """Return when the operator last used CPU noticeably, after it has been quiet for a while."""
+    """Return when the operator last used CPU noticeably, after it has been quiet for a while.
+
+    Raise StartFailed when it ended: a process that is gone is quiet, too, and would meet every target.
+    """
     last, used = time.monotonic(), operator.cpu_seconds()
     while time.monotonic() - last < quiet:
         time.sleep(0.1)
         now = operator.cpu_seconds()
         if now - used > 0.02:
             last, used = time.monotonic(), now
+    if not operator.running:
+        raise StartFailed(f"the operator ended while it was measured; its log: {operator.log}")
     return last
 
 
