@@ -31,13 +31,15 @@ class Fleet:
         self._each(self._create_resource)
 
     def edit(self, number: int, threshold: str) -> None:
-        """Change one threshold of one resource."""
+        """Change one threshold of one resource; numbers beyond the fleet begin again."""
+        number %= self._size
         patch = {"spec": {"alerts": {"overrides": {"CRMQueueSizeHigh": {"threshold": threshold}}}}}
         path = f"{_path(self._namespace(number), 'crmmonitorings')}/{_name(number)}"
         self._plane.api.request("PATCH", path, patch, content_type="application/merge-patch+json")
 
     def rule(self, number: int) -> tuple[str, str]:
-        """Return namespace and name of the stock rules of one resource."""
+        """Return namespace and name of the stock rules of one resource; numbers beyond the fleet begin again."""
+        number %= self._size
         return self._namespace(number), f"{_name(number)}-crm-stock"
 
     def delete_rule(self, number: int) -> str:

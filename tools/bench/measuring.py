@@ -139,7 +139,7 @@ def _settled(operator: Operator, quiet: float = 2.0) -> float:
         if now - used > 0.02:
             last, used = time.monotonic(), now
     if not operator.running:
-        raise StartFailed(f"the operator ended while it was measured; its log: {operator.log}")
+        raise StartFailed("the operator", "ended while it was measured", operator.log)
     return last
 
 
