@@ -67,13 +67,15 @@ def localised(config: Mapping[str, Any], directory: Path, target: str, objects: 
     return {**config, "scrape_configs": jobs, "rule_files": files, "alerting": {}}
 
 
-def _pods(objects: Iterable[Manifest]) -> Iterator[dict[str, str]]:
+def _pods(objects: Iterable[Manifest], only: str | int | None = None) -> Iterator[dict[str, str]]:
     for workload in objects:
         if workload["kind"] == "Service":
             continue
         namespace, template = workload["metadata"]["namespace"], workload["spec"]["template"]
         for container in template["spec"]["containers"]:
             for port in container["ports"]:
+                if only not in (None, port.get("name"), port["containerPort"]):
+                    continue
                 yield {
                     "__meta_kubernetes_namespace": namespace,
                     "__meta_kubernetes_pod_name": f"{workload['metadata']['name']}-0",
@@ -90,8 +92,8 @@ def _endpoints(objects: Iterable[Manifest]) -> Iterator[dict[str, str]]:
     found = list(objects)
     for service in (each for each in found if each["kind"] == "Service"):
         for port in service["spec"]["ports"]:
-            for pod in _pods(found):
-                labels = service["metadata"].get("labels") or {}
+            labels = service["metadata"].get("labels") or {}
+            for pod in _pods(_selected(service, found), port["targetPort"]):
                 yield {
                     **pod,
                     "__meta_kubernetes_service_name": service["metadata"]["name"],
@@ -103,6 +105,15 @@ def _endpoints(objects: Iterable[Manifest]) -> Iterator[dict[str, str]]:
                     "__meta_kubernetes_endpoint_address_target_name": pod["__meta_kubernetes_pod_name"],
                     **_labels("service", labels),
                 }
+
+
+def _selected(service: Manifest, objects: Iterable[Manifest]) -> Iterator[Manifest]:
+    """Return the workloads whose pods a Service leads to."""
+    for workload in objects:
+        if workload["kind"] != "Service":
+            labels = workload["spec"]["template"]["metadata"]["labels"]
+            if service["spec"]["selector"].items() <= labels.items():
+                yield workload
 
 
 def _labels(kind: str, labels: Mapping[str, str]) -> dict[str, str]:
