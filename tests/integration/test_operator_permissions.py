@@ -1,16 +1,28 @@
 """The permissions of the chart: everything that is used is granted, and everything that is granted is used."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT, PROMETHEUS_RULE, SECRET, STATEFUL_SET
+from crm_monitoring.manifest import (
+    ALERTMANAGER,
+    CHILD_KINDS,
+    CONFIG_MAP,
+    CRM_MONITORING,
+    DEPLOYMENT,
+    PROMETHEUS,
+    PROMETHEUS_RULE,
+    SECRET,
+    STATEFUL_SET,
+)
+from support.kinds import install_ours, install_theirs
 from support.live import Tenant, eventually
 from support.resources import minimal
 from support.running import Start
 from testbed import role
 from testbed.audit import AuditEvent
+from testbed.controlplane import ControlPlane
 
 pytestmark = pytest.mark.integration
 
@@ -46,9 +58,30 @@ def used(events: Iterable[AuditEvent]) -> set[Permission]:
     return needed
 
 
-def test_a_full_life_in_one_namespace_needs_every_permission_and_no_other(start: Start, tenant: Tenant) -> None:
+SCOPES: dict[str, tuple[Callable[[str], tuple[str, ...]], tuple[str, ...]]] = {
+    "one namespace": (lambda name: (name,), ("watched",)),
+    "the whole cluster": (lambda _: (), ("watched", "cluster")),
+}
+"""Which namespaces the operator is told, and what the chart grants it besides its Lease."""
+
+
+@pytest.fixture(scope="module")
+def plane() -> Iterator[ControlPlane]:
+    """Run an API server apart: an operator of the whole cluster would serve the resources of other tests, too."""
+    with ControlPlane() as plane:
+        install_theirs(plane, {*CHILD_KINDS, PROMETHEUS, ALERTMANAGER} - {CONFIG_MAP})
+        install_ours(plane)
+        yield plane
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_a_full_life_needs_every_permission_and_no_other(start: Start, plane: ControlPlane, scope: str) -> None:
+    told, places = SCOPES[scope]
+    tenant = Tenant(plane, f"crm-{len(places)}")
+    plane.create_namespace(tenant.name)
+    tenant.deploy()
     flags = ("--resync-seconds", "2", "--poll-seconds", "1", "--prober", "blackbox.monitoring:9115")
-    operator = start(tenant.plane, f"{tenant.name}-operator", tenant.name, flags=flags)
+    operator = start(plane, f"{tenant.name}-operator", *told(tenant.name), flags=flags)
     _stateful(tenant)
     tenant.secret("crm-alerting", url="https://hooks.example.com/one")
 
@@ -56,13 +89,15 @@ def test_a_full_life_in_one_namespace_needs_every_permission_and_no_other(start:
     operator.settle()
     operator.end()
 
-    assert used(operator.requests()) == granted("watched", "own")
-    assert {event.namespace for event in operator.requests() if event.resource} == {tenant.name, operator.own_namespace}
-    assert not [
-        event
-        for event in operator.requests()
-        if event.resource == "secrets" and event.verb != "get" and (event.name != "alertmanager-crm")
-    ]
+    asked = [event for event in operator.requests() if event.resource]
+    own = [event for event in asked if event.namespace == operator.own_namespace]
+    assert used(own) == granted("own")
+    assert used(event for event in asked if event not in own) == granted(*places)
+    everywhere = {""} if scope == "the whole cluster" else set()
+    assert {event.namespace for event in asked} == {tenant.name, operator.own_namespace} | everywhere
+    assert {event.verb for event in asked if not event.namespace} <= {"list", "watch"}
+    secrets = [event for event in asked if event.resource == "secrets"]
+    assert {event.name for event in secrets if event.verb != "get"} == {"alertmanager-crm"}
 
 
 def _live(tenant: Tenant) -> None:
