@@ -156,6 +156,25 @@ def test_a_restart_writes_nothing(operator: RunningOperator, tenant: Tenant) -> 
     assert tenant.look(CRM_MONITORING, "crm")["metadata"]["resourceVersion"] == before
 
 
+def test_what_an_edit_takes_away_while_no_operator_runs_is_gone_after_its_start(
+    operator: RunningOperator, tenant: Tenant
+) -> None:
+    tenant.monitor(minimal({**SPEC, "alerts": {"extraLabels": {"team": "crm"}}}))
+    tenant.ready()
+    operator.settle()
+    operator.stop()
+    tenant.edit({"alerts": {"extraLabels": {"team": None}}})
+
+    operator.start()
+    eventually(lambda: tenant.status()["observedGeneration"] == 2)
+    operator.settle()
+
+    groups = tenant.children()["PrometheusRule crm-crm-stock"]["spec"]["groups"]
+    alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
+    assert alerts
+    assert [rule["alert"] for rule in alerts if "team" in rule["labels"]] == []
+
+
 def test_the_same_name_in_two_namespaces_is_two_resources(start: Start, tenant: Tenant) -> None:
     other = Tenant(tenant.plane, f"{tenant.name}-b")
     tenant.plane.create_namespace(other.name)

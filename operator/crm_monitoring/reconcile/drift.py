@@ -53,6 +53,11 @@ class Comparison:
 
 
 class _Walk:
+    """Walks desired and live side by side with the nodes of what is ours and what is foreign.
+
+    A node is None below a list or map that its owner owns as a whole: whatever is in it is the owner's.
+    """
+
     def __init__(self) -> None:
         self.change = Change.NONE
         self.differences: list[Difference] = []
@@ -62,8 +67,8 @@ class _Walk:
             self.change = change
         self.differences.append(Difference(path, what))
 
-    def content(self, path: str, desired: Any, live: Any, ours: Fields, foreign: Fields | None) -> None:
-        """Compare two values; `foreign` is None below a list or map that somebody else owns as a whole."""
+    def content(self, path: str, desired: Any, live: Any, ours: Fields | None, foreign: Fields | None) -> None:
+        """Compare two values."""
         if isinstance(desired, Mapping) and isinstance(live, Mapping):
             self._mapping(path, desired, live, ours, foreign)
         elif isinstance(desired, Sequence) and isinstance(live, Sequence) and not isinstance(desired, str):
@@ -71,23 +76,22 @@ class _Walk:
         elif desired != live:
             self.note(Change.APPLY, path, "differs")
 
-    def _mapping(self, path: str, desired: Fields, live: Fields, ours: Fields, foreign: Fields | None) -> None:
+    def _mapping(self, path: str, desired: Fields, live: Fields, ours: Fields | None, foreign: Fields | None) -> None:
         for key, value in desired.items():
             where = f"{path}.{key}"
             if key not in live:
                 self.note(Change.APPLY, where, "is missing")
             else:
                 name = f"f:{key}"
-                theirs = None if _owns_whole(foreign, name) else (foreign or _NOTHING).get(name, _NOTHING)
-                self.content(where, value, live[key], ours.get(name, _NOTHING), theirs)
+                self.content(where, value, live[key], _below(ours, name), _below(foreign, name))
         for key in live.keys() - desired.keys():
             if foreign is None or f"f:{key}" in foreign:
                 self.note(Change.REPLACE, f"{path}.{key}", "was added by somebody else")
-            elif f"f:{key}" in ours:
+            elif ours is None or f"f:{key}" in ours:
                 self.note(Change.APPLY, f"{path}.{key}", "is no longer wanted")
 
     def _sequence(
-        self, path: str, desired: Sequence[Any], live: Sequence[Any], ours: Fields, foreign: Fields | None
+        self, path: str, desired: Sequence[Any], live: Sequence[Any], ours: Fields | None, foreign: Fields | None
     ) -> None:
         if len(desired) < len(live) and foreign:
             self.note(Change.REPLACE, path, "has items that somebody else added")
@@ -95,16 +99,20 @@ class _Walk:
             self.note(Change.APPLY, path, "has another number of items")
         else:
             for index, (wanted, found) in enumerate(zip(desired, live, strict=True)):
-                theirs = None if foreign is None else _item(foreign, found)
-                self.content(f"{path}[{index}]", wanted, found, _item(ours, found), theirs)
+                self.content(f"{path}[{index}]", wanted, found, _item(ours, found), _item(foreign, found))
 
 
-def _owns_whole(foreign: Fields | None, name: str) -> bool:
-    return foreign is None or (name in foreign and not foreign[name])
+def _below(fields: Fields | None, name: str) -> Fields | None:
+    """Return the node of a field; one that is named and names nothing is owned as a whole."""
+    if fields is None or (name in fields and not fields[name]):
+        return None
+    return dict(fields.get(name, _NOTHING))
 
 
-def _item(fields: Fields, item: Any) -> Fields:
+def _item(fields: Fields | None, item: Any) -> Fields | None:
     """Return the node of one list item: list maps are keyed by `k:{...}`; items of atomic lists have no node."""
+    if fields is None:
+        return None
     if not isinstance(item, Mapping):
         return _NOTHING
     for name, node in fields.items():
@@ -154,8 +162,7 @@ def compare(desired: Mapping[str, Any], live: Manifest, manager: str) -> Compari
                 walk.note(Change.APPLY, part, "is missing")
                 continue
             name = f"f:{part}"
-            theirs = None if _owns_whole(foreign, name) else foreign.get(name, _NOTHING)
-            walk.content(part, desired[part], live[part], ours.get(name, _NOTHING), theirs)
+            walk.content(part, desired[part], live[part], _below(ours, name), _below(foreign, name))
     _compare_metadata(walk, desired["metadata"], live["metadata"], ours.get("f:metadata", _NOTHING))
     return Comparison(walk.change, tuple(sorted(walk.differences)))
 

@@ -12,18 +12,13 @@ from typing import Any
 import orjson
 
 from crm_monitoring.cluster.port import FIELD_MANAGER
-from crm_monitoring.manifest import POD_MONITOR, PROBE, SERVICE_MONITOR, Manifest, labels_of
+from crm_monitoring.manifest import Manifest, labels_of
 from crm_monitoring.reconcile.drift import CONTENT, Fields, ownership
 from crm_monitoring.render.names import INSTANCE_LABEL
 
 _FINGERPRINT = "fingerprint"
 _KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "generation", "deletionTimestamp", "ownerReferences")
 _COMPARED_METADATA = ("labels", "annotations", "ownerReferences")
-
-
-_WITH_RELABELINGS = frozenset({SERVICE_MONITOR.name, POD_MONITOR.name, PROBE.name})
-_DEFAULT_ACTION = ("action", "replace")
-"""What prometheus-operator's definitions fill in, inside of lists that have one owner: nobody can tell it from ours."""
 
 
 class _UnclearError(Exception):
@@ -52,7 +47,7 @@ def of(live: Mapping[str, Any]) -> bytes | None:
 
 def of_desired(desired: Mapping[str, Any]) -> bytes:
     """Return the fingerprint that an object has once it is as desired and nobody else owns a part of its content."""
-    return _digest(desired["kind"], desired, desired["metadata"])
+    return _digest(desired, desired["metadata"])
 
 
 def of_live(live: Mapping[str, Any]) -> bytes | None:
@@ -66,23 +61,13 @@ def of_live(live: Mapping[str, Any]) -> bytes | None:
         return None
     fields = ours.get("f:metadata") or {}
     metadata = {part: _ours_of_many(live["metadata"].get(part), fields.get(f"f:{part}")) for part in _COMPARED_METADATA}
-    return _digest(live["kind"], content, metadata)
+    return _digest(content, metadata)
 
 
-def _digest(kind: str, content: Mapping[str, Any], metadata: Mapping[str, Any]) -> bytes:
+def _digest(content: Mapping[str, Any], metadata: Mapping[str, Any]) -> bytes:
     compared: Any = {part: content[part] for part in CONTENT if part in content}
-    if kind in _WITH_RELABELINGS:
-        compared = _without_default_action(compared)
     about = {part: metadata[part] for part in _COMPARED_METADATA if metadata.get(part)}
     return hashlib.blake2b(orjson.dumps([compared, about], option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
-
-
-def _without_default_action(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_default_action(part) for name, part in value.items() if (name, part) != _DEFAULT_ACTION}
-    if isinstance(value, (list, tuple)):
-        return [_without_default_action(part) for part in value]
-    return value
 
 
 def _ours(value: Any, fields: Fields) -> Any:

@@ -10,7 +10,7 @@ from crm_monitoring.render import endpoints, names
 from crm_monitoring.render.bundle import Part, Secrets
 from crm_monitoring.render.endpoints import ServicePort
 from crm_monitoring.render.observed import Observed
-from crm_monitoring.render.scrape import UNSHARDED
+from crm_monitoring.render.scrape import UNSHARDED, stamp
 from crm_monitoring.render.settings import RenderSettings
 
 PURPOSE = "blackbox"
@@ -74,6 +74,6 @@ def _probe(resource: CRMMonitoring, blackbox: Blackbox, chosen: ServicePort, pro
             }
         },
         # Not a label of the target: `up` of this job is about the exporter and must not pass for a replica of the CRM.
-        "metricRelabelings": [{"targetLabel": labels.RESOURCE, "replacement": resource.metadata.name}],
+        "metricRelabelings": [stamp(labels.RESOURCE, resource.metadata.name)],
     }
     return names.child(resource, PROBE, PURPOSE, {"spec": spec})

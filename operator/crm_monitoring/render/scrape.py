@@ -27,16 +27,22 @@ RELEASE_LABELS = frozenset({"app.kubernetes.io/version", "helm.sh/chart"})
 
 
 class Relabeling(TypedDict):
-    """One relabeling of prometheus-operator; without an action it sets a label."""
+    """One relabeling of prometheus-operator."""
 
-    action: NotRequired[str]
+    action: str
+    """Always told: a default that is filled into a list of ours looks like a field that we no longer want."""
     sourceLabels: NotRequired[list[str]]
     regex: NotRequired[str]
     targetLabel: NotRequired[str]
     replacement: NotRequired[str]
 
 
-UNSHARDED: Relabeling = {"targetLabel": "__tmp_disable_sharding", "replacement": "true"}
+def stamp(label: str, value: str) -> Relabeling:
+    """Return a relabeling that sets a label to a value, whatever the target."""
+    return {"action": "replace", "targetLabel": label, "replacement": value}
+
+
+UNSHARDED = stamp("__tmp_disable_sharding", "true")
 """Makes every shard of Prometheus keep the target."""
 
 
@@ -180,9 +186,9 @@ def _pod_monitor(resource: CRMMonitoring, workload: Workload, port: Port) -> Man
 def _scrape(resource: CRMMonitoring, keeps: list[Relabeling]) -> dict[str, Any]:
     """Return what the endpoints of both kinds have in common."""
     metrics = resource.spec.metrics
-    stamps: list[Relabeling] = [
-        {"targetLabel": "job", "replacement": resource.spec.target.name},
-        {"targetLabel": labels.RESOURCE, "replacement": resource.metadata.name},
+    stamps = [
+        stamp("job", resource.spec.target.name),
+        stamp(labels.RESOURCE, resource.metadata.name),
         UNSHARDED,
     ]
     scrape: dict[str, Any] = {

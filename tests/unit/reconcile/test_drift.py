@@ -43,7 +43,6 @@ def test_an_equal_object_needs_nothing() -> None:
 def test_defaults_of_the_api_server_are_nobodys_and_stay() -> None:
     body = live()
     body["spec"]["honorLabels"] = False
-    body["spec"]["endpoints"][0]["scheme"] = "http"
     assert compare(DESIRED, body, MANAGER).change is Change.NONE
 
 
@@ -72,6 +71,16 @@ def test_a_field_of_our_own_that_is_no_longer_wanted_is_applied_away() -> None:
     body = live(entry(fields))
     body["spec"]["sampleLimit"] = 5
     assert compare(DESIRED, body, MANAGER).change is Change.APPLY
+
+
+def test_a_field_of_an_item_of_a_list_of_our_own_that_is_no_longer_wanted_is_applied_away() -> None:
+    body = live()
+    body["spec"]["endpoints"][0]["scheme"] = "http"
+    found = compare(DESIRED, body, MANAGER)
+    assert (found.change, [str(each) for each in found.differences]) == (
+        Change.APPLY,
+        ["spec.endpoints[0].scheme is no longer wanted"],
+    )
 
 
 ADDED_BY_OTHERS = {

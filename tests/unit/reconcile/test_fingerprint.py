@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.cluster.port import FIELD_MANAGER
-from crm_monitoring.manifest import SERVICE_MONITOR, Manifest
+from crm_monitoring.manifest import Manifest
 from crm_monitoring.reconcile import fingerprint
 from crm_monitoring.reconcile.drift import Change, compare
 from support.reconciling import config_map, edit
@@ -119,21 +119,3 @@ async def test_a_condensed_child_keeps_who_and_whose_it_is_and_its_fingerprint_o
     assert "managedFields" not in condensed["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "ownerReferences")
     assert {name: condensed["metadata"][name] for name in kept} == {name: live["metadata"][name] for name in kept}
-
-
-def test_the_default_action_of_a_relabeling_changes_no_fingerprint_and_another_action_does() -> None:
-    assert fingerprint.of(monitor({"targetLabel": "job", "action": "replace"})) == WANTED
-    assert fingerprint.of(monitor({"targetLabel": "job", "action": "drop"})) != WANTED
-
-
-def monitor(relabeling: dict[str, str]) -> Manifest:
-    managed = [{"manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": {"f:spec": {"f:endpoints": {}}}}]
-    return {
-        "apiVersion": SERVICE_MONITOR.api_version,
-        "kind": SERVICE_MONITOR.name,
-        "metadata": {"name": "a", "namespace": "crm", "managedFields": managed},
-        "spec": {"endpoints": [{"port": "metrics", "relabelings": [relabeling]}]},
-    }
-
-
-WANTED = fingerprint.of_desired(monitor({"targetLabel": "job"}))

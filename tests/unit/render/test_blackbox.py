@@ -45,10 +45,12 @@ def test_an_empty_block_checks_the_health_endpoint_with_details() -> None:
             "staticConfig": {
                 "static": ["http://crm-api.crm.svc:80/api/crm/health?include_details=true"],
                 "labels": {"namespace": "crm"},
-                "relabelingConfigs": [{"targetLabel": "__tmp_disable_sharding", "replacement": "true"}],
+                "relabelingConfigs": [
+                    {"action": "replace", "targetLabel": "__tmp_disable_sharding", "replacement": "true"}
+                ],
             }
         },
-        "metricRelabelings": [{"targetLabel": "crm_monitoring", "replacement": "crm"}],
+        "metricRelabelings": [{"action": "replace", "targetLabel": "crm_monitoring", "replacement": "crm"}],
     }
 
 
