@@ -5,6 +5,7 @@ annotations nor its finalizer, and comparing every event with them would cost fi
 """
 
 import asyncio
+import logging
 import random
 import threading
 from collections.abc import Callable, Collection
@@ -16,6 +17,8 @@ import kopf
 
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.manifest import CRM_MONITORING
+
+_LOG = logging.getLogger("kopf.loop")
 
 CLOSING_SECONDS = 2.0
 """How long kopf's tasks may take to close their connections."""
@@ -118,12 +121,22 @@ def settings(watch: Watch) -> kopf.OperatorSettings:
     return chosen
 
 
+def _tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say in one line that a callback or forgotten task in kopf's loop failed. What matters for us ends a task of kopf.
+
+    kopf's own callback for a watch that waits for its first byte, while the kind goes away, always fails: it looks for
+    the current task, and a callback has none. The watch then ends by itself.
+    """
+    _LOG.warning("A callback or task in kopf's loop failed with %s.", type(context.get("exception")).__name__)
+
+
 async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:
     """Run kopf in the current event loop, which must be its own, until `stop` is set; raise what ended it before that.
 
     `stop` is set in any case at the end: a thread waits for it, and the loop cannot be closed while it does.
     """
     sessions: list[aiohttp.ClientSession] = []
+    asyncio.get_running_loop().set_exception_handler(_tell)
     stopped = asyncio.get_running_loop().run_in_executor(None, stop.wait)
     try:
         # kopf.operator() would wait five seconds for its watchers when one of them failed, and for ever for a stop flag.

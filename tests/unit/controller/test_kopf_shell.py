@@ -133,6 +133,25 @@ async def running(watched):
         await ended
 
 
+async def test_a_callback_that_fails_in_the_loop_of_kopf_is_one_warning_without_its_text(caplog):
+    def fail():
+        raise AssertionError("hunter2")
+
+    def on_resource(*_):
+        asyncio.get_running_loop().call_soon(fail)
+
+    async with (
+        api_server(streaming({"type": "ADDED", "object": EVENT})) as url,
+        running(watch(url, on_resource=on_resource)),
+    ):
+        await eventually(lambda: [each for each in caplog.records if each.name == "kopf.loop"])
+    (said,) = [each for each in caplog.records if each.name in ("kopf.loop", "asyncio")]
+    assert (said.levelname, said.getMessage()) == (
+        "WARNING",
+        "A callback or task in kopf's loop failed with AssertionError.",
+    )
+
+
 async def test_what_kopf_sees_is_handed_on_until_it_is_stopped():
     seen = []
     async with (
