@@ -85,11 +85,11 @@ def error_of(code: int, status: Mapping[str, Any] | None, retry_after: str | Non
         case 410:
             return Expired(f"{call}: the version asked for is too old")
         case 429:
-            return Unavailable(f"{call}: the API server asks for patience", _patience(retry_after, details))
+            return Unavailable(f"{call}: the API server asks for patience", patience(retry_after, details))
     undeclared = _undeclared(status) if code == 500 else None
     if undeclared:
         return Refused(f"{call}: {undeclared}")
-    return Unavailable(f"{call}: the API server answered {code}", _patience(retry_after, details))
+    return Unavailable(f"{call}: the API server answered {code}", patience(retry_after, details))
 
 
 def missing_kind(kind: Kind) -> DependencyMissing:
@@ -210,8 +210,11 @@ def _few(texts: list[str]) -> str:
     return ", ".join(texts[:_MOST_FIELDS]) + (f" and {more} more" if more > 0 else "")
 
 
-def _patience(header: str | None, details: Mapping[str, Any]) -> float | None:
-    """Return how long the server wants to be left alone, in seconds. Dates and nonsense count as nothing said."""
+def patience(header: str | None, details: Mapping[str, Any]) -> float | None:
+    """Return how long the server wants to be left alone, in seconds. Dates and nonsense count as nothing said.
+
+    `header` is Retry-After as it came, `details` are those of the `Status` in the body.
+    """
     for said in (header, details.get("retryAfterSeconds")):
         if said is not None and not isinstance(said, bool) and re.fullmatch(r"[0-9]{1,9}", str(said).strip()):
             return min(float(str(said)), LONGEST_RETRY_AFTER_SECONDS)

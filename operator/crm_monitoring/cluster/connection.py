@@ -149,12 +149,15 @@ class Connection:
             proxy=configuration.proxy,
         )
 
-    def open_session(self, *, authorize: bool = False) -> aiohttp.ClientSession:
+    def open_session(
+        self, *, authorize: bool = False, response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse
+    ) -> aiohttp.ClientSession:
         """Open a session. Call it inside the event loop that will use it, and close it there.
 
         With `authorize` the session adds the Authorization header to each request by itself, read anew each time.
         """
         return aiohttp.ClientSession(
+            response_class=response_class,
             middlewares=(self._authorize,) if authorize else (),
             connector=aiohttp.TCPConnector(
                 ssl=self.ssl_context if self.ssl_context is not None else True,

@@ -14,7 +14,10 @@ from typing import Any
 
 import aiohttp
 import kopf
+from aiohttp.hdrs import RETRY_AFTER
+from multidict import CIMultiDict, CIMultiDictProxy
 
+from crm_monitoring.cluster.answers import patience
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.manifest import CRM_MONITORING
 
@@ -25,6 +28,19 @@ CLOSING_SECONDS = 2.0
 
 Event = tuple[str | None, dict[str, Any]]
 """kopf's event type (None while listing) and the object."""
+
+
+class Answer(aiohttp.ClientResponse):
+    """An answer for kopf, which would sleep as long as a Retry-After says and die of one that is a date."""
+
+    @property
+    def headers(self) -> CIMultiDictProxy[str]:
+        """Return the headers, with a Retry-After that the rest of the operator would obey, too, or none."""
+        headers = CIMultiDict(super().headers)
+        said = patience(headers.pop(RETRY_AFTER, None), {})
+        if said is not None:
+            headers[RETRY_AFTER] = f"{said:.0f}"
+        return CIMultiDictProxy(headers)
 
 
 class NothingStored(kopf.ProgressStorage):
@@ -87,7 +103,7 @@ def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.Operat
     async def login(**_: Any) -> kopf.AiohttpSession:
         # kopf logs in at its start and after a 401; the token itself is read anew for each request.
         watch.connection.credentials.distrust()
-        session = watch.connection.open_session(authorize=True)
+        session = watch.connection.open_session(authorize=True, response_class=Answer)
         sessions.append(session)
         return kopf.AiohttpSession(server=watch.connection.base_url, aiohttp_session=session)
 

@@ -133,6 +133,23 @@ async def running(watched):
         await ended
 
 
+@pytest.mark.parametrize(
+    ("said", "obeyed"), {"7": "7", "86400": "60", "Wed, 21 Oct 2026 07:28:00 GMT": None, "-1": None}.items()
+)
+async def test_kopf_is_never_told_to_sleep_for_longer_than_a_minute_or_until_a_date(said, obeyed):
+    async def answer(_):
+        return web.json_response({}, status=429, headers={"Retry-After": said, "X-Other": "kept"})
+
+    async with (
+        api_server(answer) as url,
+        Connection(url, Credentials(lambda: None)).open_session(response_class=kopf_shell.Answer) as session,
+        session.get(f"{url}/{CRM_MONITORING.plural}?watch=true") as response,
+    ):
+        assert response.headers.get("Retry-After") == obeyed
+        assert response.headers["x-other"] == "kept"
+        assert await response.json() == {}
+
+
 async def test_a_callback_that_fails_in_the_loop_of_kopf_is_one_warning_without_its_text(caplog):
     def fail():
         raise AssertionError("hunter2")
