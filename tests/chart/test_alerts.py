@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
@@ -117,6 +118,32 @@ def test_alerts_fire_when_they_should_and_only_then(tool: Callable[[str], Path],
     (tmp_path / "cases.yaml").write_text(
         yaml.safe_dump({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": cases}), encoding="utf-8"
     )
+
+    done = _promtool(tool, "test", "rules", str(tmp_path / "cases.yaml"))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+OF_A_SHARD = {"CRMOperatorDown": "up", "CRMOperatorNoLeader": "crm_operator_leader"}
+
+
+@pytest.mark.parametrize("alert", OF_A_SHARD)
+def test_an_alert_is_about_the_shard_that_is_concerned_though_others_are_well(
+    tool: Callable[[str], Path], alert: str, tmp_path: Path
+) -> None:
+    (rule,) = [rule for rule in rules("--set", "shards=3") if rule["alert"] == alert]
+    values = {"1-of-3": "1x60", "2-of-3": "0x60", "3-of-3": "1x60"}
+    expected = {
+        "expr": f'count by (shard) (ALERTS{{alertname="{alert}",alertstate="firing"}})',
+        "eval_time": "1h",
+        "exp_samples": [{"labels": '{shard="2-of-3"}', "value": 1}],
+    }
+    given = [series(OF_A_SHARD[alert], each, shard=shard) for shard, each in values.items()]
+    case = {"interval": "1m", "input_series": given, "promql_expr_test": [expected]}
+    rule_file = {"groups": [{"name": "operator", "interval": "1m", "rules": [rule]}]}
+    test_file = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [case]}
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule_file), encoding="utf-8")
+    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(test_file), encoding="utf-8")
 
     done = _promtool(tool, "test", "rules", str(tmp_path / "cases.yaml"))
 

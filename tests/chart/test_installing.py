@@ -149,10 +149,12 @@ def test_the_api_server_accepts_every_object_of_a_scenario(chart_plane: ControlP
     for where in {one["metadata"].get("namespace", NAMESPACE) for one in manifests} | {NAMESPACE}:
         chart_plane.create_namespace(where)
     # Hooks are created one after the other; here the pod's account has to exist first.
-    chart_plane.apply(yaml.safe_dump_all(objects(manifests, "ServiceAccount")))
+    accounts = yaml.safe_dump_all(objects(manifests, "ServiceAccount"))
+    chart_plane.apply(accounts)
 
     dry_run = ["--server-side", "--force-conflicts", "--dry-run=server", "--validate=strict"]
     answer = chart_plane.kubectl("apply", *dry_run, "-f", "-", input=yaml.safe_dump_all(manifests))
+    chart_plane.kubectl("delete", "-f", "-", input=accounts)
 
     assert answer.stdout.count("\n") == len(manifests)
 

@@ -58,8 +58,8 @@ def the(manifests: Sequence[Manifest], kind: str) -> Manifest:
 
 
 def pod_of(manifests: Sequence[Manifest]) -> Manifest:
-    """Return the Deployment's pod as a Pod of its own."""
-    template = the(manifests, "Deployment")["spec"]["template"]
+    """Return the pod of the Deployment, or of the first one, as a Pod of its own."""
+    template = objects(manifests, "Deployment")[0]["spec"]["template"]
     metadata = {**template["metadata"], "name": "operator"}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 

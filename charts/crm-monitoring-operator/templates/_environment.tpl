@@ -22,8 +22,6 @@
   value: {{ int .Values.leaderElection.retrySeconds | quote }}
 - name: CRM_OPERATOR_WORKERS
   value: {{ int .Values.settings.workers | quote }}
-- name: CRM_OPERATOR_SHARD
-  value: {{ .Values.settings.shard | quote }}
 - name: CRM_OPERATOR_MAX_REQUESTS_PER_SECOND
   value: {{ int .Values.settings.maxRequestsPerSecond | quote }}
 - name: CRM_OPERATOR_RESYNC_SECONDS

@@ -35,6 +35,30 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
+{{/* Which shard of how many, such as 2-of-3; empty when there is one. The argument is a dict of context and number. */}}
+{{- define "operator.shard" -}}
+{{- if gt (int .context.Values.shards) 1 -}}
+{{- printf "%d-of-%d" (int .number) (int .context.Values.shards) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "operator.shardName" -}}
+{{- include "operator.fullname" .context -}}
+{{- with include "operator.shard" . }}-{{ . }}{{ end -}}
+{{- end -}}
+
+{{- define "operator.shardSelectorLabels" -}}
+{{ include "operator.selectorLabels" .context }}
+{{- with include "operator.shard" . }}
+monitoring.crm.io/shard: {{ . }}
+{{- end -}}
+{{- end -}}
+
+{{- define "operator.shardLabels" -}}
+{{ include "operator.shardSelectorLabels" . }}
+{{ include "operator.commonLabels" .context }}
+{{- end -}}
+
 {{- define "operator.commonLabels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
