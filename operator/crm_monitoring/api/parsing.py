@@ -1,15 +1,21 @@
 """From the JSON of a resource to its model, or to a list of everything that is wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from crm_monitoring.api.messages import problem_of
+from crm_monitoring.api.messages import problem_of, shown
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.errors import InvalidSpec, Problem
+
+_DEEPEST = 32
+"""Levels of maps and lists below which nothing is looked at: no field is half as deep, and recursion has an end."""
+
+_TOO_DEEP = object()
+"""Stands for what is below them."""
 
 
 def parse(body: Mapping[str, Any]) -> CRMMonitoring:
@@ -38,11 +44,37 @@ def _as_json(document: Mapping[str, Any]) -> bytes:
         return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS)
     except orjson.JSONEncodeError:
         pass  # its text quotes the value
-    raise InvalidSpec([Problem("", "cannot be written as JSON: numbers have at most 64 bits, text is valid UTF-8")])
+    raise InvalidSpec(_unwritable("", document))
 
 
-def _without_nulls(value: Any) -> Any:
+def _unwritable(path: str, value: Any) -> Iterator[Problem]:
+    """Yield why a value cannot be written as JSON, for everything in it that cannot."""
+    if value is _TOO_DEEP:
+        yield Problem(path, "must not be nested that deep; no field here is")
+    elif isinstance(value, Mapping):
+        for name, below in value.items():
+            if not _is_written({name: None}):
+                yield Problem(path, "has a key that must be valid UTF-8 text")
+            yield from _unwritable(f"{path}.{shown(str(name))}" if path else str(name), below)
+    elif isinstance(value, list | tuple):
+        for index, below in enumerate(value):
+            yield from _unwritable(f"{path}[{index}]", below)
+    elif not _is_written(value):
+        yield Problem(path, "must be a number of at most 64 bits, or valid UTF-8 text")
+
+
+def _is_written(value: Any) -> bool:
+    try:
+        orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError:
+        return False
+    return True
+
+
+def _without_nulls(value: Any, depth: int = 0) -> Any:
     """Return the value without fields that are null: an unfinished line of YAML counts as absent, as in the API server."""
+    if depth > _DEEPEST:
+        return _TOO_DEEP
     if isinstance(value, Mapping):
-        return {name: _without_nulls(below) for name, below in value.items() if below is not None}
-    return [_without_nulls(item) for item in value] if isinstance(value, list | tuple) else value
+        return {name: _without_nulls(below, depth + 1) for name, below in value.items() if below is not None}
+    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list | tuple) else value

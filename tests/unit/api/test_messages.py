@@ -82,7 +82,7 @@ SENTENCES: dict[str, tuple[Manifest, str]] = {
     ),
     "a number beyond 64 bits is refused": (
         minimal({"metrics": {"sampleLimit": 2**70}}),
-        "cannot be written as JSON: numbers have at most 64 bits, text is valid UTF-8",
+        "spec.metrics.sampleLimit: must be a number of at most 64 bits, or valid UTF-8 text",
     ),
 }
 
@@ -236,3 +236,36 @@ def refusal(body: Manifest) -> InvalidSpec | None:
     except InvalidSpec as error:
         return error
     return None
+
+
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+UNWRITABLE: dict[str, tuple[Any, str]] = {
+    "half of a surrogate pair": (
+        {"slos": [{"name": "\ud800"}]},
+        "spec.slos[0].name: must be a number of at most 64 bits, or valid UTF-8 text",
+    ),
+    "half of a surrogate pair in a key": (
+        {"objectLabels": {"\ud800": "a"}},
+        "spec.objectLabels: has a key that must be valid UTF-8 text",
+    ),
+    "lists within lists within lists": (
+        {"environment": nested(900)},
+        f"spec.environment{'[0]' * 31}: must not be nested that deep; no field here is",
+    ),
+}
+
+
+@pytest.mark.parametrize("sentence", UNWRITABLE)
+def test_what_is_no_json_that_we_read_is_refused_with_its_path(sentence: str) -> None:
+    change, problem = UNWRITABLE[sentence]
+    body = minimal()
+
+    body["spec"] |= change
+
+    assert [str(found) for found in problems(body)] == [problem]
