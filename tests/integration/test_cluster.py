@@ -10,7 +10,7 @@ import pytest
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.kube import KubeCluster
 from crm_monitoring.cluster.lease import Elector, Timing
-from crm_monitoring.cluster.port import FieldConflict
+from crm_monitoring.cluster.port import ABSENT, FieldConflict
 from crm_monitoring.cluster.reflector import Pace, Reflector
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.errors import (
@@ -104,6 +104,16 @@ async def test_an_object_is_applied_read_patched_and_deleted(cluster, namespace)
     await cluster.delete(key, uid=made["metadata"]["uid"])
     await cluster.delete(key, uid=made["metadata"]["uid"])
     assert await cluster.get(key) is None
+
+
+async def test_an_apply_can_be_confined_to_absent_objects(cluster, namespace):
+    fresh = config_map(namespace, x="1")
+    fresh["metadata"]["resourceVersion"] = ABSENT
+    made = await cluster.apply(fresh, force=True)
+    assert [entry["operation"] for entry in made["metadata"]["managedFields"]] == ["Apply"]
+    with pytest.raises(Conflict):
+        await cluster.apply({**fresh, "data": {"x": "2"}}, force=True)
+    assert await cluster.get(ObjectKey(CONFIG_MAP, namespace, "a")) == made
 
 
 async def test_a_dry_run_leaves_nothing(cluster, namespace):

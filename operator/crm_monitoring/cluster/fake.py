@@ -158,6 +158,9 @@ class FakeCluster:
         call = Call("apply", key.kind, key.namespace, key.name)
         await self._enter(call)
         live = copied(self._objects.get(key) or _bare(key))
+        version = live["metadata"].get("resourceVersion")
+        if version and manifest["metadata"].get("resourceVersion", version) != version:
+            raise Conflict(f"{call}: the object changed since it was read")
         wanted = fields.leaves(copied(dict(manifest)))
         taken = fields.conflicts(live, wanted, FIELD_MANAGER)
         if taken and not force:

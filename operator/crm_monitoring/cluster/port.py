@@ -10,6 +10,9 @@ from crm_monitoring.manifest import Kind, Manifest, ObjectKey
 FIELD_MANAGER = "crm-monitoring-operator"
 """The name under which every write of ours appears in managedFields."""
 
+ABSENT = str(2**63 - 1)
+"""A resourceVersion that no object reaches: an apply that asks for it creates the object or fails."""
+
 
 class Expired(Unavailable):
     """A resourceVersion or a continue token is too old: list again from the start."""
@@ -91,8 +94,10 @@ class Writer(Protocol):
     async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
         """Server-side apply under FIELD_MANAGER and return the live object.
 
-        Raise FieldConflict when another manager owns a field and `force` is False. The caller has made sure that the
-        object is ours or absent: applying on a foreign object would add our ownerReference to it.
+        A resourceVersion in the manifest is a condition: raise Conflict when the object exists with another one; absent
+        objects are created all the same. Raise FieldConflict when another manager owns a field and `force` is False.
+        The caller has made sure that the object is ours, or asks for `ABSENT`: applying on a foreign object would add
+        our ownerReference to it.
         """
 
     async def json_patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Manifest:

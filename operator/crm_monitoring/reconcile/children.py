@@ -1,11 +1,11 @@
 """The objects that one resource owns: apply what differs, prune what is left over, never touch what is not ours."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
-from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
+from crm_monitoring.cluster.port import ABSENT, FIELD_MANAGER, Cluster
 from crm_monitoring.errors import ClusterError, Conflict, NamespaceTerminating, Unavailable
 from crm_monitoring.manifest import CHILD_KINDS, Manifest, ObjectKey, key_of, owner_uids
 from crm_monitoring.reconcile import fingerprint
@@ -25,6 +25,8 @@ class ChildResult:
     transient: bool = False
     patience_seconds: float = 0.0
     """How long the API server asked to be left alone."""
+    wanted: bytes = b""
+    """Fingerprint of what was desired; empty when the child could not be made so."""
 
 
 class Children:
@@ -40,7 +42,7 @@ class Children:
             for store in caches.scopes(kind).values():
                 store.subscribe(self._changed)
 
-    async def apply(self, desired: Mapping[str, Any], uid: str, *, observe: bool) -> ChildResult:
+    async def apply(self, desired: Manifest, uid: str, *, observe: bool) -> ChildResult:
         """Make one child as desired, unless it is already, or only say what would be done when `observe` is True.
 
         Failures are returned as findings, so that one object never keeps the others from being applied.
@@ -48,22 +50,30 @@ class Children:
         key = key_of(desired)
         if not self._caches.served(key.kind, key.namespace):
             return _failed(key, None, Reason.DEPENDENCY_MISSING, _missing(key))
+        live, wanted = self._caches.get(key), fingerprint.of_desired(desired)
         try:
-            live, wanted = self._caches.get(key), fingerprint.of_desired(desired)
-            if live is not None and not _stands_in_the_way(live, desired, uid):
-                if self._is_settled(key, live, wanted):
-                    return ChildResult(ObjectOutcome(key, State.IN_SYNC))
-                if not observe and self._is_ours_alone(key, live):
-                    return ChildResult(await self._change(key, desired, Change.APPLY, live))
-            if live is None or fingerprint.is_condensed(live):
-                live = await self._cluster.get(key)
-            if live is not None and _is_left_over(live, desired):
-                return _failed(key, Conflict(_left_over(key)))
-            if live is not None and uid not in owner_uids(live):
-                return _failed(key, None, Reason.NAME_CONFLICT, _foreign(key))
-            return ChildResult(await self._settle(key, desired, live, observe=observe))
+            result = await self._apply(key, desired, wanted, live, uid, observe=observe)
         except ClusterError as error:
             return _failed(key, error)
+        return replace(result, wanted=wanted)
+
+    async def _apply(
+        self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest | None, uid: str, *, observe: bool
+    ) -> ChildResult:
+        if live is not None and not _stands_in_the_way(live, desired, uid):
+            if self._is_settled(key, live, wanted):
+                return ChildResult(ObjectOutcome(key, State.IN_SYNC))
+            if not observe and self._is_ours_alone(key, live):
+                return ChildResult(await self._change(key, desired, wanted, Change.APPLY, live))
+        if live is None and not observe and await self._create(key, desired, wanted):
+            return ChildResult(ObjectOutcome(key, State.CREATED))
+        if live is None or fingerprint.is_condensed(live):
+            live = await self._cluster.get(key)
+        if live is not None and _is_left_over(live, desired):
+            return _failed(key, Conflict(_left_over(key)))
+        if live is not None and uid not in owner_uids(live):
+            return _failed(key, None, Reason.NAME_CONFLICT, _foreign(key))
+        return ChildResult(await self._settle(key, desired, wanted, live, observe=observe))
 
     async def prune(
         self, uid: str, wanted: Iterable[ObjectKey], kept: Iterable[ObjectKey], *, observe: bool
@@ -92,30 +102,32 @@ class Children:
             self._tolerated.pop(key, None)
 
     async def _settle(
-        self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest | None, *, observe: bool
+        self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest | None, *, observe: bool
     ) -> ObjectOutcome:
         if live is None:
-            return ObjectOutcome(key, State.WOULD_CREATE) if observe else await self._create(key, desired)
+            if observe:
+                return ObjectOutcome(key, State.WOULD_CREATE)
+            raise Conflict(f"{key}: the object came and went while it was made")
         comparison = compare(desired, live, FIELD_MANAGER)
         if comparison.change is Change.NONE or self._tolerated.get(key) == comparison.differences:
             self._caches.put(live)
-            self._note_settled(key, desired, live)
+            self._note_settled(key, wanted, live)
             return ObjectOutcome(key, State.IN_SYNC)
         if observe:
             what = ", ".join(str(difference) for difference in comparison.differences[:5])
             return ObjectOutcome(key, State.WOULD_CHANGE, what)
-        return await self._change(key, desired, comparison.change, live)
+        return await self._change(key, desired, wanted, comparison.change, live)
 
     async def _change(
-        self, key: ObjectKey, desired: Mapping[str, Any], change: Change, live: Manifest
+        self, key: ObjectKey, desired: Manifest, wanted: bytes, change: Change, live: Manifest
     ) -> ObjectOutcome:
         if change is Change.APPLY:
             live = await self._applied(desired)
             change = compare(desired, live, FIELD_MANAGER).change
         if change is not Change.NONE:
-            await self._replace(key, desired, live)
+            await self._replace(key, desired, wanted, live)
         else:
-            self._note_settled(key, desired, live)
+            self._note_settled(key, wanted, live)
         return ObjectOutcome(key, State.CHANGED)
 
     def _is_settled(self, key: ObjectKey, live: Manifest, wanted: bytes) -> bool:
@@ -133,22 +145,27 @@ class Children:
         known = settled is not None and settled[0] == live["metadata"]["resourceVersion"]
         return known and fingerprint.of(live) is not None
 
-    def _note_settled(self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest) -> None:
-        self._settled[key] = (live["metadata"]["resourceVersion"], fingerprint.of_desired(desired))
+    def _note_settled(self, key: ObjectKey, wanted: bytes, live: Manifest) -> None:
+        self._settled[key] = (live["metadata"]["resourceVersion"], wanted)
 
-    async def _create(self, key: ObjectKey, desired: Mapping[str, Any]) -> ObjectOutcome:
-        await self._applied(desired)
+    async def _create(self, key: ObjectKey, desired: Manifest, wanted: bytes) -> bool:
+        """Create a child and return True; return False, and write nothing, when an object of its name exists."""
+        metadata = {**desired["metadata"], "resourceVersion": ABSENT}
+        try:
+            await self._applied({**desired, "metadata": metadata})
+        except Conflict:
+            return False
         created = self._caches.get(key)
         if created is not None:
-            self._is_settled(key, created, fingerprint.of_desired(desired))
-        return ObjectOutcome(key, State.CREATED)
+            self._is_settled(key, created, wanted)
+        return True
 
-    async def _applied(self, desired: Mapping[str, Any]) -> Manifest:
+    async def _applied(self, desired: Manifest) -> Manifest:
         live = await self._cluster.apply(desired, force=True)
         self._caches.put(live)
         return live
 
-    async def _replace(self, key: ObjectKey, desired: Mapping[str, Any], live: Manifest) -> None:
+    async def _replace(self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest) -> None:
         """Put the desired content in place of the live one, provided that the object did not change meanwhile."""
         version = live["metadata"]["resourceVersion"]
         operations: list[Mapping[str, Any]] = [
@@ -167,7 +184,7 @@ class Children:
         else:
             # What survives a replacement are defaults of the API server that somebody else happens to own, too.
             self._tolerated[key] = left.differences
-        self._note_settled(key, desired, replaced)
+        self._note_settled(key, wanted, replaced)
 
 
 def _failed(

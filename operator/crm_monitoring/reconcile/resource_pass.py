@@ -3,13 +3,10 @@
 The pass looks at states, never at what happened: an event, a timer and a restart all lead here.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-
-import orjson
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.api.references import secret_references
@@ -155,8 +152,8 @@ class ResourcePass:
     async def _apply(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> list[ChildResult]:
         uid = resource.metadata.uid
         known = self._rendered.get(uid)
-        digest = hashlib.blake2b(orjson.dumps(bundle.children), digest_size=16).digest()
         results = [await self._children.apply(child, uid, observe=observe) for child in bundle.children]
+        digest = b"".join(result.wanted for result in results)
         complete = not any(result.finding for result in results)
         if complete:
             wanted = [key_of(child) for child in bundle.children]

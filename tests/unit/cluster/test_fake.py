@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from crm_monitoring.cluster.fake import FakeCluster
-from crm_monitoring.cluster.port import Cluster, Expired, FieldConflict
+from crm_monitoring.cluster.port import ABSENT, Cluster, Expired, FieldConflict
 from crm_monitoring.errors import Conflict, DependencyMissing, NamespaceTerminating, NotLeading, Unavailable
 from crm_monitoring.manifest import CONFIG_MAP, ObjectKey
 
@@ -43,6 +43,16 @@ async def test_an_apply_that_changes_nothing_changes_no_version(cluster):
     second = await cluster.apply(config_map(x="1"), force=True)
     assert first == second
     assert len(cluster.writes) == 2
+
+
+async def test_an_apply_can_be_confined_to_absent_objects_or_to_one_version(cluster):
+    fresh = config_map(x="1")
+    fresh["metadata"]["resourceVersion"] = ABSENT
+    made = await cluster.apply(fresh, force=True)
+    with pytest.raises(Conflict):
+        await cluster.apply(fresh, force=True)
+    fresh["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"]
+    assert await cluster.apply(fresh, force=True) == made
 
 
 async def test_a_field_of_another_is_a_conflict_unless_forced(cluster):
