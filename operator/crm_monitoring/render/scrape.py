@@ -13,10 +13,11 @@ from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.api.v1alpha1.base import SecretKeyRef
 from crm_monitoring.contract import labels
 from crm_monitoring.manifest import POD_MONITOR, SERVICE_MONITOR, Manifest
-from crm_monitoring.render import endpoints, names
+from crm_monitoring.render import endpoints, names, secret_types
 from crm_monitoring.render.bundle import Part, Secrets
 from crm_monitoring.render.endpoints import ServicePort
 from crm_monitoring.render.observed import Observed, Port, Service, Workload
+from crm_monitoring.render.secret_types import Withheld
 from crm_monitoring.render.settings import RenderSettings
 
 PURPOSE = "metrics"
@@ -104,7 +105,12 @@ def _secret_findings(resource: CRMMonitoring, secrets: Secrets) -> Iterator[Find
     for path, reference, problem_of in checks:
         if reference is None or reference.name not in secrets:
             continue  # what nobody looked up cannot be judged: the command line has no Secrets
-        sealed = (secrets[reference.name] or {}).get(reference.key)
+        content = secrets[reference.name]
+        if isinstance(content, Withheld):
+            message = secret_types.problem(path, reference.name, content)
+            yield Finding(ConditionType.SCRAPE, Reason.SECRET_REFUSED, message)
+            continue
+        sealed = (content or {}).get(reference.key)
         if sealed is None:
             yield _secret_missing(path, reference)
         elif problem := problem_of(sealed.reveal()):

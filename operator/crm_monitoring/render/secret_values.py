@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.api.references import SecretReference, secret_references
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
+from crm_monitoring.render import secret_types
 from crm_monitoring.render.bundle import Secrets
+from crm_monitoring.render.secret_types import Withheld
 from crm_monitoring.sealed import Sealed
 
 MAX_URL = 2048
@@ -117,7 +119,10 @@ def findings(resource: CRMMonitoring, secrets: Secrets) -> tuple[Finding, ...]:
 def _findings(namespace: str, secrets: Secrets, references: tuple[SecretReference, ...]) -> Iterator[Finding]:
     for reference in references:
         content = secrets.get(reference.name)
-        if content is None:
+        if isinstance(content, Withheld):
+            message = secret_types.problem(reference.path, reference.name, content)
+            yield Finding(ConditionType.NOTIFICATIONS, Reason.SECRET_REFUSED, message)
+        elif content is None:
             problem = (
                 f"Secret {reference.name}, needed for its key {reference.key}, does not exist in namespace {namespace}"
             )

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from crm_monitoring.api.v1alpha1 import CRMMonitoring
-from crm_monitoring.manifest import CONFIG_MAP
+from crm_monitoring.manifest import CONFIG_MAP, Manifest
 from crm_monitoring.render import names
 from crm_monitoring.render.bundle import Part, Secrets
 from crm_monitoring.render.dashboards import business, operations, overview, slo
 from crm_monitoring.render.dashboards.dashboard import Dashboard, build, dumped
 from crm_monitoring.render.dashboards.layout import Section
 from crm_monitoring.render.dashboards.view import View
+from crm_monitoring.render.mould import filled
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.settings import RenderSettings
 
@@ -41,13 +42,17 @@ AUDIENCES = {
 
 def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings: RenderSettings) -> Part:
     """Return the ConfigMap, or nothing when SLO is the only audience and there are no objectives."""
+    return Part(children=filled(_objects, resource, settings))
+
+
+def _objects(resource: CRMMonitoring, settings: RenderSettings) -> tuple[Manifest, ...]:
     data = {
         file_name(resource, name): dumped(dashboard) for name, dashboard in wanted(resource, settings.cluster).items()
     }
     if not data:
-        return Part()
+        return ()
     folder = {FOLDER_ANNOTATION: resource.spec.dashboards.folder}
-    return Part(children=(names.child(resource, CONFIG_MAP, PURPOSE, {"data": data}, LABEL, annotations=folder),))
+    return (names.child(resource, CONFIG_MAP, PURPOSE, {"data": data}, LABEL, annotations=folder),)
 
 
 def wanted(resource: CRMMonitoring, cluster: str = "") -> dict[str, Dashboard]:

@@ -6,6 +6,7 @@ from crm_monitoring.api.v1alpha1 import CRMMonitoring
 from crm_monitoring.contract.alerts import Alert
 from crm_monitoring.manifest import PROMETHEUS_RULE, Manifest
 from crm_monitoring.render.bundle import Part, RuleCounts, Secrets
+from crm_monitoring.render.mould import filled
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.rules import anomaly, custom, meta, model, slo, stock
 from crm_monitoring.render.rules.alerting import Context, Settled, settle, usable
@@ -19,19 +20,23 @@ def part(resource: CRMMonitoring, observed: Observed, secrets: Secrets, settings
 
     Custom alerts that cannot be confined to the resource become findings; their object is then held.
     """
+    own = custom.part(Context.of(resource, settings))
+    return Part(
+        children=(*filled(_objects, resource, settings), *own.children),
+        held=own.held,
+        findings=own.findings,
+        warnings=(*_unusable_labels(resource), *own.warnings),
+    )
+
+
+def _objects(resource: CRMMonitoring, settings: RenderSettings) -> tuple[Manifest, ...]:
     context = Context.of(resource, settings)
-    own = custom.part(context)
     objects = [_stock(context), _meta(context)]
     if resource.spec.slos:
         objects.append(slo.rule_object(context))
     if (band := resource.spec.alerts.anomaly) and (rules := anomaly.rule_object(context, band)):
         objects.append(rules)
-    return Part(
-        children=(*(o for o in objects if o["spec"]["groups"][0]["rules"]), *own.children),
-        held=own.held,
-        findings=own.findings,
-        warnings=(*_unusable_labels(resource), *own.warnings),
-    )
+    return tuple(each for each in objects if each["spec"]["groups"][0]["rules"])
 
 
 def count(children: Iterable[Manifest]) -> RuleCounts:
