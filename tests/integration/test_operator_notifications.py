@@ -105,6 +105,43 @@ def test_a_missing_key_holds_back_the_receiver_and_is_named(operator: RunningOpe
     tenant.ready(within=6)
 
 
+DANGEROUS: dict[str, tuple[str, dict[str, Any]]] = {
+    "the token of a service account": (
+        "kubernetes.io/service-account-token",
+        {"annotations": {"kubernetes.io/service-account.name": "default"}},
+    ),
+    "a release of Helm": ("helm.sh/release.v1", {}),
+    "a token that lets nodes join": ("bootstrap.kubernetes.io/token", {}),
+}
+
+
+@pytest.mark.parametrize("what", DANGEROUS)
+def test_a_secret_that_is_there_for_others_is_not_read(operator: RunningOperator, tenant: Tenant, what: str) -> None:
+    type_, metadata = DANGEROUS[what]
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default"}}
+    tenant.plane.api.request("POST", f"/api/v1/namespaces/{tenant.name}/serviceaccounts", account)
+    stolen = f"{HOOK}stolen"
+    tenant.create(SECRET, "theirs", {"type": type_, "data": {"slack-webhook-url": encoded(stolen)}}, **metadata)
+
+    tenant.monitor(minimal(slack("theirs")))
+    message = tenant.says("NotificationsConfigured", "False", "SecretRefused")
+    operator.settle()
+
+    assert message.startswith(
+        f"spec.notifications.receivers[0].slack.webhookUrlSecretRef: Secret theirs is of type {type_}"
+    )
+    assert tenant.condition("Ready")["reason"] == "SecretRefused"
+    assert tenant.condition("Stalled")["status"] == "True"
+    (event,) = eventually(lambda: tenant.events("SecretRefused"))
+    assert (event["type"], event["note"]) == ("Warning", tenant.condition("Ready")["message"])
+    assert "spec.notifications.receivers[0].slack.webhookUrlSecretRef" in event["note"]
+    assert not tenant.look(SECRET, MERGED)
+
+    tenant.edit(slack())
+    tenant.ready()
+    assert hook_of(tenant) == f"{HOOK}one"
+
+
 def test_a_bad_credential_of_one_resource_leaves_the_other_alone(operator: RunningOperator, tenant: Tenant) -> None:
     tenant.secret("bad", **{"slack-webhook-url": "http://not-https.example.com"})
     tenant.monitor(minimal(slack()), "crm")

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     PROBER_MISSING = "ProberMissing"
     SECRET_MISSING = "SecretMissing"
     SECRET_INVALID = "SecretInvalid"
+    SECRET_REFUSED = "SecretRefused"
     FRAGMENT_INVALID = "FragmentInvalid"
     NOT_SELECTED = "NotSelected"
     FIELD_CONFLICT = "FieldConflict"

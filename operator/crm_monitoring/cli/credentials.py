@@ -13,6 +13,7 @@ from crm_monitoring.cli.sources import Source, read_whole
 from crm_monitoring.manifest import SECRET
 from crm_monitoring.render import secret_values
 from crm_monitoring.render.bundle import Secrets
+from crm_monitoring.render.secret_types import withheld
 from crm_monitoring.sealed import Sealed
 
 _CERTIFICATE = Sealed(b"-----BEGIN CERTIFICATE-----")
@@ -39,7 +40,10 @@ class SecretFile:
         if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
             raise Failure(f"{source.place}: metadata.name: is required")
         values = dict(_decoded(source)) | dict(_texts(source))
-        self._contents[metadata.get("namespace", self._default), metadata["name"]] = values
+        refused = withheld(source.body)
+        self._contents[metadata.get("namespace", self._default), metadata["name"]] = (
+            values if refused is None else refused
+        )
 
 
 def placeholders(resource: CRMMonitoring) -> Secrets:

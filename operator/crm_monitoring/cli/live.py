@@ -36,6 +36,7 @@ from crm_monitoring.render.bundle import Bundle, Secrets
 from crm_monitoring.render.compiler import render
 from crm_monitoring.render.names import CHILD_SELECTOR
 from crm_monitoring.render.observed import Observed
+from crm_monitoring.render.secret_types import withheld
 from crm_monitoring.render.settings import RenderSettings
 from crm_monitoring.sealed import Sealed
 
@@ -150,8 +151,13 @@ async def _secrets(cluster: Reader, resource: CRMMonitoring) -> Secrets:
     contents: dict[str, Mapping[str, Sealed] | None] = {}
     for name in sorted({reference.name for reference in secret_references(resource)}):
         live = await cluster.get(ObjectKey(SECRET, resource.metadata.namespace, name))
-        contents[name] = None if live is None else dict(_values(live))
+        contents[name] = None if live is None else _contents(live)
     return contents
+
+
+def _contents(secret: Manifest) -> Mapping[str, Sealed]:
+    refused = withheld(secret)
+    return dict(_values(secret)) if refused is None else refused
 
 
 def _values(secret: Manifest) -> Iterable[tuple[str, Sealed]]:

@@ -43,6 +43,11 @@ TAKEN_OVER = EventReason(
 SECRET_ROTATED = EventReason(
     "SecretRotated", EventType.NORMAL, "a referenced Secret changed and the configuration follows"
 )
+SECRET_REFUSED = EventReason(
+    "SecretRefused",
+    EventType.WARNING,
+    "a reference names a Secret of a type that is not read, such as an account's token",
+)
 
 ALL = (
     READY,
@@ -56,5 +61,6 @@ ALL = (
     FIELD_CONFLICT,
     TAKEN_OVER,
     SECRET_ROTATED,
+    SECRET_REFUSED,
 )
 """Every reason that can appear in an Event of ours."""

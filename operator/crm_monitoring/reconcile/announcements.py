@@ -25,6 +25,7 @@ _SPECIFIC = {
     Reason.NAME_CONFLICT: event_reasons.NAME_CONFLICT,
     Reason.FIELD_CONFLICT: event_reasons.FIELD_CONFLICT,
     Reason.INVALID_SPEC: event_reasons.INVALID,
+    Reason.SECRET_REFUSED: event_reasons.SECRET_REFUSED,
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from crm_monitoring.cluster.port import Reader
 from crm_monitoring.errors import ClusterError
 from crm_monitoring.manifest import ObjectKey
+from crm_monitoring.render.secret_types import Withheld, withheld
 from crm_monitoring.sealed import Sealed
 
 POLL_SECONDS = 60.0
@@ -48,7 +49,7 @@ class SecretReader:
     async def read(self, user: ObjectKey, wanted: Iterable[ObjectKey]) -> dict[str, Contents]:
         """Return the contents of Secrets by name and remember that `user` uses exactly these.
 
-        None stands for a Secret that is absent. Raise ClusterError when one cannot be read.
+        None stands for a Secret that is absent, `Withheld` for one of a type that is not read. Raise ClusterError when one cannot be read.
         """
         keys = frozenset(wanted)
         self._register(user, keys)
@@ -132,6 +133,8 @@ class SecretReader:
         digest = hashlib.blake2b(key=self._salt, digest_size=16)
         if contents is None:
             return b"absent"
+        if isinstance(contents, Withheld):
+            return b"withheld " + contents.type.encode()
         for name, value in sorted(contents.items()):
             raw = value.reveal()
             digest.update(f"{len(name)}:{name}:{len(raw)}:".encode())
@@ -142,6 +145,9 @@ class SecretReader:
 def _contents(manifest: Mapping[str, Any] | None) -> Contents:
     if manifest is None:
         return None
+    refused = withheld(manifest)
+    if refused is not None:
+        return refused
     return {name: Sealed(_decoded(value)) for name, value in (manifest.get("data") or {}).items()}
 
 

@@ -56,6 +56,7 @@ _NEEDS_A_PERSON = frozenset(
         Reason.PORT_NOT_FOUND,
         Reason.PROBER_MISSING,
         Reason.SECRET_INVALID,
+        Reason.SECRET_REFUSED,
         Reason.FRAGMENT_INVALID,
         Reason.NOT_SELECTED,
         Reason.FIELD_CONFLICT,

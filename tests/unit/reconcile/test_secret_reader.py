@@ -9,6 +9,8 @@ from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.errors import Unavailable
 from crm_monitoring.manifest import CRM_MONITORING, SECRET, ObjectKey
 from crm_monitoring.reconcile.secret_reader import SecretReader
+from crm_monitoring.render.secret_types import Withheld
+from crm_monitoring.sealed import Sealed
 
 CANARY = b"canary-value"
 USER = ObjectKey(CRM_MONITORING, "crm", "a")
@@ -50,6 +52,18 @@ async def test_contents_are_sealed_and_an_absent_secret_is_none() -> None:
     assert contents["alerting"] is not None
     assert contents["alerting"]["key"].reveal() == CANARY
     assert "canary" not in repr(contents)
+    bed.reader.close()
+
+
+async def test_a_secret_of_a_type_that_is_not_read_is_withheld_and_its_return_as_another_is_a_change() -> None:
+    bed = Bed(poll_seconds=0.005)
+    bed.cluster.put({**secret(CANARY), "type": "kubernetes.io/service-account-token"})
+    contents = await bed.reader.read(USER, [KEY])
+    assert isinstance(contents["alerting"], Withheld)
+    assert not contents["alerting"]
+    bed.cluster.put(secret(CANARY))
+    await asyncio.wait_for(bed.noticed.wait(), 5)
+    assert (await bed.reader.read(USER, [KEY]))["alerting"] == {"key": Sealed(CANARY)}
     bed.reader.close()
 
 

@@ -8,6 +8,7 @@ from crm_monitoring.manifest import POD_MONITOR, SERVICE_MONITOR, Manifest, Obje
 from crm_monitoring.render import scrape
 from crm_monitoring.render.bundle import Part, Secrets
 from crm_monitoring.render.observed import Observed
+from crm_monitoring.render.secret_types import Withheld
 from crm_monitoring.render.settings import RenderSettings
 from crm_monitoring.sealed import Sealed
 from support.resources import full, minimal, parsed
@@ -196,6 +197,11 @@ BAD_SECRETS: dict[str, tuple[Secrets, Reason, str]] = {
     "a key that does not exist": (
         {**GOOD, "crm-metrics": {}},
         Reason.SECRET_MISSING,
+        "spec.metrics.bearerTokenSecretRef",
+    ),
+    "a token of a service account": (
+        {**GOOD, "crm-metrics": Withheld("kubernetes.io/service-account-token")},
+        Reason.SECRET_REFUSED,
         "spec.metrics.bearerTokenSecretRef",
     ),
     "a certificate that is none": (

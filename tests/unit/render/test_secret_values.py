@@ -2,6 +2,7 @@ import pytest
 
 from crm_monitoring.api.conditions import ConditionType, Reason
 from crm_monitoring.render import secret_values
+from crm_monitoring.render.secret_types import Withheld
 from crm_monitoring.sealed import Sealed
 from support.alerting import WATCHDOG, notifying, secrets_for
 from support.resources import parsed
@@ -128,6 +129,17 @@ def test_all_problems_are_reported_at_once() -> None:
         Reason.SECRET_INVALID,
         Reason.SECRET_INVALID,
     ]
+
+
+def test_a_secret_of_another_type_is_refused_at_every_reference_to_it() -> None:
+    findings = secret_values.findings(parsed(notifying()), {"crm-alerting": Withheld("helm.sh/release.v1")})
+
+    assert {finding.reason for finding in findings} == {Reason.SECRET_REFUSED}
+    assert findings[1].message == (
+        "spec.notifications.receivers[1].slack.webhookUrlSecretRef: Secret crm-alerting is of type helm.sh/release.v1, "
+        "which is not read; types that are: Opaque, kubernetes.io/basic-auth, kubernetes.io/tls. "
+        "Name a Secret of your own that holds only this value"
+    )
 
 
 def test_references_outside_of_notifications_are_not_looked_at() -> None:
