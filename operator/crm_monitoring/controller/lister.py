@@ -13,7 +13,7 @@ from crm_monitoring.cluster.port import Reader
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.errors import ClusterError, DependencyMissing
 
-LONGEST_POLL_SECONDS = 10.0
+LONGEST_POLL_SECONDS = 5.0
 """How often to look for a kind that is not served; more often at first."""
 
 FIRST_RETRY_SECONDS = 0.5
