@@ -67,7 +67,8 @@ def of_live(live: Mapping[str, Any]) -> bytes | None:
 def _digest(content: Mapping[str, Any], metadata: Mapping[str, Any]) -> bytes:
     compared: Any = {part: content[part] for part in CONTENT if part in content}
     about = {part: metadata[part] for part in _COMPARED_METADATA if metadata.get(part)}
-    return hashlib.blake2b(orjson.dumps([compared, about], option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+    # SHA-256, because processors have instructions for it: twice as fast as BLAKE2 on 80 KB.
+    return hashlib.sha256(orjson.dumps([compared, about], option=orjson.OPT_SORT_KEYS)).digest()[:16]
 
 
 def _ours(value: Any, fields: Fields) -> Any:
