@@ -13,7 +13,7 @@ PYTHON_OF_IMAGE ?= 3.13
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test loop mutation generate requirements demo bench image wheelhouse image-test e2e manifests sbom clean
+.PHONY: help setup tools lint types unit integration test loop reliability mutation generate requirements demo bench image wheelhouse image-test e2e manifests sbom clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,16 +41,21 @@ types: $(READY) ## mypy --strict
 	@$(PY) -m mypy
 
 unit: $(READY) ## Fast tests, without the control plane
-	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation and not image"
+	@$(PYTEST) -n $(JOBS) -m "not integration and not mutation and not image and not reliability"
 
 integration: tools ## Tests on the real kube-apiserver and prometheus-operator
-	@$(PYTEST) -n $(JOBS) -m "integration and not full_loop"
+	@$(PYTEST) -n $(JOBS) -m "integration and not full_loop and not reliability"
 
 test: lint types tools ## Everything: lint, types, unit, golden and integration tests
-	@$(PYTEST) -n $(JOBS) -m "not mutation and not full_loop"
+	@$(PYTEST) -n $(JOBS) -m "not mutation and not full_loop and not reliability"
 
 loop: tools ## Break a running CRM in every way that an alert is for, and follow each alert to its receivers (4 minutes)
 	@$(PY) -m pytest -q -s -m loop
+
+reliability: tools ## Do everything to the operator that could happen to it, and judge what it leaves: make reliability [ONLY=crash]
+	@rm -f dist/reliability/$(ONLY)*.jsonl
+	@failed=0; $(PY) -m pytest -q -m reliability tests/reliability/test_$(ONLY)*.py || failed=1; \
+		$(PY) tools/reliability_report.py $(if $(ON),--on "$(ON)") || failed=1; exit $$failed
 
 mutation: tools ## Seed sixty faults into the rules; each must be noticed by a case (minutes)
 	@$(PYTEST) -n $(JOBS) -m mutation

@@ -40,6 +40,7 @@ _GENERATION_COUNTS = frozenset({CRM_MONITORING.name, *(kind.name for kind in WOR
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _AUDIENCES = ("Overview", "Operations", "Business", "SLO")
+_GIVEN_ADDRESSES = frozenset({"clusterIP", "clusterIPs"})
 _FROM_THE_CLUSTER = frozenset({"kube-root-ca.crt"})
 
 
@@ -69,6 +70,8 @@ def masked(manifest: Manifest, namespace: str, known: Mapping[str, str] | None =
     if manifest["kind"] not in _GENERATION_COUNTS:
         metadata.pop("generation", None)
     item = {**manifest, "metadata": metadata}
+    if manifest["kind"] == SERVICE.name:
+        item["spec"] = {name: value for name, value in manifest["spec"].items() if name not in _GIVEN_ADDRESSES}
     if manifest["kind"] == SECRET.name:
         item["data"] = {key: _hashed(value, namespace) for key, value in (manifest.get("data") or {}).items()}
     text = json.dumps(item, sort_keys=True)
