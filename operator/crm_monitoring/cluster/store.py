@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+import orjson
+
 from crm_monitoring.manifest import Kind, Manifest, ObjectKey, owner_uids
 
 Subscriber = Callable[[ObjectKey, Manifest | None, Manifest | None], None]
@@ -11,17 +13,24 @@ Subscriber = Callable[[ObjectKey, Manifest | None, Manifest | None], None]
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    manifest: Manifest
+    packed: bytes
+    """JSON takes a tenth of the memory of the objects that it decodes to, and microseconds to decode."""
     version: int | None
-    owners: frozenset[str]
+    owners: tuple[str, ...]
+
+    @property
+    def manifest(self) -> Manifest:
+        """Return the object, a new one each time."""
+        manifest: Manifest = orjson.loads(self.packed)
+        return manifest
 
 
 class Store:
     """The objects of one kind within the scope of one reflector.
 
     A reflector fills it by `replacing`, `observe`, `forget`, `advance` and `unserve`. Everybody else reads it, and may
-    `put` the answer of an own write so that it need not wait for its echo. Objects in it are shared: do not change
-    them. Versions are compared as integers; where one is not an integer, the newcomer wins.
+    `put` the answer of an own write so that it need not wait for its echo. Whoever asks gets a copy. Versions are
+    compared as integers; where one is not an integer, the newcomer wins.
 
     `transform` is applied to each object at the border, to drop what need not be kept. It must keep the name,
     namespace, uid, resourceVersion and ownerReferences. Objects of namespaces that `serves` refuses stay outside. Not
@@ -64,7 +73,7 @@ class Store:
         return self._those(self._namespaces.get(namespace, ()))
 
     def __iter__(self) -> Iterator[Manifest]:
-        return iter([entry.manifest for entry in self._entries.values()])
+        return (entry.manifest for entry in list(self._entries.values()))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -195,7 +204,7 @@ class Store:
     def _admit(self, manifest: Manifest) -> tuple[ObjectKey, _Entry]:
         key, version = self._key(manifest), _version(manifest)
         kept = self._transform(manifest) if self._transform else manifest
-        return key, _Entry(kept, version, owner_uids(manifest))
+        return key, _Entry(orjson.dumps(kept), version, tuple(owner_uids(manifest)))
 
     def _key(self, manifest: Manifest) -> ObjectKey:
         metadata = manifest["metadata"]

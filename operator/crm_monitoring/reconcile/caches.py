@@ -16,6 +16,7 @@ from crm_monitoring.manifest import (
     Manifest,
     ObjectKey,
     key_of,
+    labels_of,
 )
 from crm_monitoring.render.observed import Observed
 
@@ -35,6 +36,9 @@ class Caches:
         self.index = ResourceIndex()
         for store in stores[CRM_MONITORING].values():
             store.subscribe(self.index.update)
+        self._services = ServiceIndex()
+        for store in stores[SERVICE].values():
+            store.subscribe(self._services.update)
 
     def stores(self) -> Iterator[Store]:
         """Yield every store."""
@@ -114,7 +118,10 @@ class Caches:
 
     def observed(self, target: ObjectKey) -> Observed:
         """Return what the compiler must know for a resource with this target."""
-        return Observed.of(self.get(target), self.in_namespace(SERVICE, target.namespace), self.all(PROMETHEUS))
+        workload = self.get(target)
+        keys = self._services.candidates(target.namespace, workload) if workload else ()
+        services = [service for key in keys if (service := self.get(key))]
+        return Observed.of(workload, services, self.all(PROMETHEUS))
 
 
 class ResourceIndex:
@@ -145,6 +152,33 @@ class ResourceIndex:
     def by_target(self, target: ObjectKey) -> frozenset[ObjectKey]:
         """Return the resources that name a workload as their target."""
         return frozenset(self._by_target.get(target, ()))
+
+
+class ServiceIndex:
+    """Services by one pair of their selectors: a namespace with many Services makes no pass over a resource slower."""
+
+    def __init__(self) -> None:
+        self._by_pair: dict[tuple[str, tuple[str, str]], set[ObjectKey]] = {}
+
+    def update(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
+        """Take a change of a Service (a subscriber of the store)."""
+        if before and (pair := _pair_of(before)):
+            alike = self._by_pair[key.namespace, pair]
+            alike.discard(key)
+            if not alike:
+                del self._by_pair[key.namespace, pair]
+        if after and (pair := _pair_of(after)):
+            self._by_pair.setdefault((key.namespace, pair), set()).add(key)
+
+    def candidates(self, namespace: str, workload: Manifest) -> Iterator[ObjectKey]:
+        """Yield every Service that may select the workload's pods."""
+        for pair in labels_of(workload["spec"]["template"]).items():
+            yield from self._by_pair.get((namespace, pair), ())
+
+
+def _pair_of(service: Manifest) -> tuple[str, str] | None:
+    selector = (service.get("spec") or {}).get("selector")
+    return min(selector.items()) if selector else None
 
 
 def target_keys(body: Mapping[str, Any]) -> Iterable[ObjectKey]:

@@ -25,7 +25,7 @@ class ChildResult:
     transient: bool = False
     patience_seconds: float = 0.0
     """How long the API server asked to be left alone."""
-    wanted: bytes = b""
+    wanted: str = ""
     """Fingerprint of what was desired; empty when the child could not be made so."""
 
 
@@ -36,7 +36,7 @@ class Children:
         self._cluster = cluster
         self._caches = caches
         self._tolerated: dict[ObjectKey, tuple[Difference, ...]] = {}
-        self._settled: dict[ObjectKey, tuple[str, bytes]] = {}
+        self._settled: dict[ObjectKey, tuple[str, str]] = {}
         """At which resourceVersion a child was found to be as desired, and the fingerprint of what was desired."""
         for kind in CHILD_KINDS:
             for store in caches.scopes(kind).values():
@@ -58,7 +58,7 @@ class Children:
         return replace(result, wanted=wanted)
 
     async def _apply(
-        self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest | None, uid: str, *, observe: bool
+        self, key: ObjectKey, desired: Manifest, wanted: str, live: Manifest | None, uid: str, *, observe: bool
     ) -> ChildResult:
         if live is not None and not _stands_in_the_way(live, desired, uid):
             if self._is_settled(key, live, wanted):
@@ -102,7 +102,7 @@ class Children:
             self._tolerated.pop(key, None)
 
     async def _settle(
-        self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest | None, *, observe: bool
+        self, key: ObjectKey, desired: Manifest, wanted: str, live: Manifest | None, *, observe: bool
     ) -> ObjectOutcome:
         if live is None:
             if observe:
@@ -119,7 +119,7 @@ class Children:
         return await self._change(key, desired, wanted, comparison.change, live)
 
     async def _change(
-        self, key: ObjectKey, desired: Manifest, wanted: bytes, change: Change, live: Manifest
+        self, key: ObjectKey, desired: Manifest, wanted: str, change: Change, live: Manifest
     ) -> ObjectOutcome:
         if change is Change.APPLY:
             live = await self._applied(desired)
@@ -130,7 +130,7 @@ class Children:
             self._note_settled(key, wanted, live)
         return ObjectOutcome(key, State.CHANGED)
 
-    def _is_settled(self, key: ObjectKey, live: Manifest, wanted: bytes) -> bool:
+    def _is_settled(self, key: ObjectKey, live: Manifest, wanted: str) -> bool:
         """Return whether an object is known to be as desired."""
         version = live["metadata"]["resourceVersion"]
         if self._settled.get(key) != (version, wanted):
@@ -145,10 +145,10 @@ class Children:
         known = settled is not None and settled[0] == live["metadata"]["resourceVersion"]
         return known and fingerprint.of(live) is not None
 
-    def _note_settled(self, key: ObjectKey, wanted: bytes, live: Manifest) -> None:
+    def _note_settled(self, key: ObjectKey, wanted: str, live: Manifest) -> None:
         self._settled[key] = (live["metadata"]["resourceVersion"], wanted)
 
-    async def _create(self, key: ObjectKey, desired: Manifest, wanted: bytes) -> bool:
+    async def _create(self, key: ObjectKey, desired: Manifest, wanted: str) -> bool:
         """Create a child and return True; return False, and write nothing, when an object of its name exists."""
         metadata = {**desired["metadata"], "resourceVersion": ABSENT}
         try:
@@ -165,7 +165,7 @@ class Children:
         self._caches.put(live)
         return live
 
-    async def _replace(self, key: ObjectKey, desired: Manifest, wanted: bytes, live: Manifest) -> None:
+    async def _replace(self, key: ObjectKey, desired: Manifest, wanted: str, live: Manifest) -> None:
         """Put the desired content in place of the live one, provided that the object did not change meanwhile."""
         version = live["metadata"]["resourceVersion"]
         operations: list[Mapping[str, Any]] = [

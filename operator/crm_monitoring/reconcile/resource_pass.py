@@ -71,7 +71,7 @@ class ResourcePass:
         self._now = now
         self._recheck_seconds = recheck_seconds
         self._children = Children(cluster, caches)
-        self._rendered: dict[str, bytes] = {}
+        self._rendered: dict[str, str] = {}
         """Digests of what was in place after the last pass: a write although nothing else is wanted undoes a change."""
 
     def forget(self, key: ObjectKey, uid: str) -> None:
@@ -153,7 +153,7 @@ class ResourcePass:
         uid = resource.metadata.uid
         known = self._rendered.get(uid)
         results = [await self._children.apply(child, uid, observe=observe) for child in bundle.children]
-        digest = b"".join(result.wanted for result in results)
+        digest = "".join(result.wanted for result in results)
         complete = not any(result.finding for result in results)
         if complete:
             wanted = [key_of(child) for child in bundle.children]
