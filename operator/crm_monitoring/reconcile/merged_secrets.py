@@ -65,6 +65,7 @@ class MergedSecrets:
         self._look_at = look_at
         self._shares: dict[ObjectKey, Share | None] = {}
         self._verdicts: dict[ObjectKey, Verdict] = {}
+        self._left: dict[ObjectKey, dict[ObjectKey, Verdict | None]] = {}
 
     def submit(self, resource: ObjectKey, share: Share | None, noted: Collection[ObjectKey] = ()) -> Verdict | None:
         """Take a resource's share (None: it has none) and return its verdict, or None while that is not known.
@@ -77,14 +78,27 @@ class MergedSecrets:
         self._shares[resource] = share
         if share != before or first:
             self._verdicts.pop(resource, None)
-            for secret in {s.secret for s in (before, share) if s}.union(noted if first else ()):
+            present = {share.secret} if share else set()
+            left = {before.secret} if before else set(noted if first else ())
+            waiting = {*self._left.pop(resource, {}), *left} - present
+            if waiting:
+                self._left[resource] = dict.fromkeys(waiting)
+            for secret in present | left:
                 self._look_at(secret)
         return self._verdicts.get(resource)
+
+    def left(self, resource: ObjectKey) -> Mapping[ObjectKey, Verdict | None]:
+        """Return the Secrets that a resource left and that may still hold its share; None: there was no answer yet.
+
+        As long as that is so its status must name them: an operator that starts knows of them from there only.
+        """
+        return self._left.get(resource, {})
 
     def forget(self, resource: ObjectKey) -> None:
         """Take note that a resource is gone."""
         share = self._shares.pop(resource, None)
         self._verdicts.pop(resource, None)
+        self._left.pop(resource, None)
         if share:
             self._look_at(share.secret)
 
@@ -92,6 +106,7 @@ class MergedSecrets:
         """Keep the last good share, wherever it is, of a resource that is too broken to tell what it wants."""
         self._shares.pop(resource, None)
         self._verdicts.pop(resource, None)
+        self._left.pop(resource, None)
 
     async def reconcile(self, secret: ObjectKey) -> bool:
         """Merge one Secret and write it when its bytes change. Return whether it is still in use.
@@ -100,16 +115,19 @@ class MergedSecrets:
         """
         if not self._caches.served(CRM_MONITORING, secret.namespace):
             return True  # an API server that starts serves no custom kinds; who shares the Secret cannot be known then
+        leaving = [resource for resource, secrets in self._left.items() if secret in secrets]
         try:
             live = await self._cluster.get(secret)
             if live is not None and not _is_ours(live):
                 self._tell_conflict(secret)
-                return bool(self._sharers(secret))
-            return await self._merge(secret, live)
+                is_used = bool(self._sharers(secret))
+            else:
+                is_used = await self._merge(secret, live)
         except ClusterError as error:
-            finding = Finding(ConditionType.NOTIFICATIONS, reason_of(error), error.message)
-            self._tell_all(secret, Verdict(ObjectOutcome(secret, State.FAILED, error.message), finding))
+            self._tell_failure(secret, error)
             raise
+        self._settle_left(secret, leaving)
+        return is_used
 
     async def _merge(self, secret: ObjectKey, live: Manifest | None) -> bool:
         last_good = merged.split(_content(live), secret.name) if live else {}
@@ -187,6 +205,25 @@ class MergedSecrets:
     def _tell_all(self, secret: ObjectKey, verdict: Verdict) -> None:
         for resource in self._sharers(secret):
             self._tell(resource, verdict)
+
+    def _tell_failure(self, secret: ObjectKey, error: ClusterError) -> None:
+        outcome = ObjectOutcome(secret, State.FAILED, error.message)
+        self._tell_all(secret, Verdict(outcome, Finding(ConditionType.NOTIFICATIONS, reason_of(error), error.message)))
+        verdict = Verdict(outcome, Finding(ConditionType.APPLIED, reason_of(error), error.message))
+        for resource, secrets in self._left.items():
+            if secret in secrets and secrets[secret] != verdict:
+                secrets[secret] = verdict
+                self._look_at(resource)
+
+    def _settle_left(self, secret: ObjectKey, leaving: Collection[ObjectKey]) -> None:
+        """Take note that a merge without those who had left before it began is done."""
+        for resource in leaving:
+            secrets = self._left.get(resource, {})
+            if secret in secrets:
+                del secrets[secret]
+                self._look_at(resource)
+            if not secrets:
+                self._left.pop(resource, None)
 
     def _tell_conflict(self, secret: ObjectKey) -> None:
         message = (

@@ -139,8 +139,12 @@ class ResourcePass:
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
         outcome = replace(self._outcome(resource, judged, bundle, results, workload), concerns=concerns)
-        if share is not None and verdict is None:
+        left = [*self._merged.left(key).values()]
+        if (share is not None and verdict is None) or None in left:
             return replace(outcome, waiting=True)
+        for failed in filter(None, left):
+            findings = (*outcome.findings, *filter(None, [failed.finding]))
+            outcome = replace(outcome, objects=(*outcome.objects, failed.outcome), findings=findings)
         unselected = self._unselected(resource, bundle)
         if verdict is not None:
             said = [finding for finding in (verdict.finding, unselected) if finding]
