@@ -16,6 +16,7 @@ from typing import Any, Self
 from testbed.processes import ChildProcess
 
 READY_SECONDS = 60.0
+PROGRAM = ("-m", "crm_monitoring")
 
 
 class Operator:
@@ -31,9 +32,11 @@ class Operator:
         env: Mapping[str, str] | None = None,
         directory: Path | None = None,
         name: str = "operator",
+        program: Sequence[str] = PROGRAM,
     ) -> None:
+        """Describe it. `program` are the arguments of Python that stand for the command `crm-monitoring`."""
         self._directory = directory or Path(tempfile.mkdtemp(prefix="crm-operator-"))
-        command = [sys.executable, "-m", "crm_monitoring", "operator", "--kubeconfig", str(kubeconfig)]
+        command = [sys.executable, *program, "operator", "--kubeconfig", str(kubeconfig)]
         command += ["--host", "127.0.0.1", "--port", "0", "--lease-namespace", lease_namespace, "--identity", name]
         for namespace in namespaces:
             command += ["--namespace", namespace]

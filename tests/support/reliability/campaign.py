@@ -31,7 +31,7 @@ def carry_out(
     waiting: tuple[Plan, Run] | None = None
     for plan in plans:
         name, point = plan
-        result = run(world, scenarios[name], references[name], sentence(plan), point)
+        result = run(world, scenarios[name], references[name], point)
         if waiting:
             _judge(world, scenarios, references, waiting, recorder)
         waiting = plan, result

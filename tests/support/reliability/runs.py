@@ -41,7 +41,6 @@ class Reference:
 class Run:
     """A run that ended and is to be judged."""
 
-    plan: str
     place: Place
     began: int
     """Where the audit log was, and the log of the operator below."""
@@ -84,13 +83,20 @@ def learn(world: World, scenario: Scenario) -> Reference:
     return reference
 
 
-def run(world: World, scenario: Scenario, reference: Reference, plan: str, point: Point | None = None) -> Run:
+def run(
+    world: World,
+    scenario: Scenario,
+    reference: Reference,
+    point: Point | None = None,
+    *,
+    within: float = WITHIN_SECONDS,
+) -> Run:
     """Run a scenario, with a crash if `point` says where, to the state that the reference has in the end."""
     world.run_with(())
     offset = world.log.stat().st_size if world.log.exists() else 0
     place, began = world.place(), world.plane.audit_mark()
-    result = Run(plan, place, began, offset)
-    attempt = _Attempt(world, place)
+    result = Run(place, began, offset)
+    attempt = _Attempt(world, place, within)
     _take(world, place, scenario.before)
     result.converged = attempt.until(reference.states[0])
     for _ in polled(UNREACHED_SECONDS):
@@ -137,8 +143,8 @@ def judged(world: World, result: Run, reference: Reference, scenario: Scenario) 
 class _Attempt:
     """Waits for states, starts the operator again when it ended, and takes the time."""
 
-    def __init__(self, world: World, place: Place) -> None:
-        self._world, self._place = world, place
+    def __init__(self, world: World, place: Place, within: float) -> None:
+        self._world, self._place, self._within = world, place, within
         self._kill: Kill | None = None
         self._rule: Rule | None = None
         self.exits = 0
@@ -155,12 +161,13 @@ class _Attempt:
 
     @property
     def reached(self) -> bool:
-        return self._rule is None or self._rule.played > 0
+        """Say whether the process was killed and started again, if that was planned."""
+        return self._kill is None or (self._kill.at > 0 and self.exits > 0)
 
     def until(self, wanted: Snapshot, *, with_crash: bool = False) -> bool:
         """Return whether a state is reached in time, and stays until the planned crash was, if that is to come."""
         seen, same, same_since = -1, False, 0.0
-        for passed in polled(WITHIN_SECONDS):
+        for passed in polled(self._within):
             self._start_again()
             changes = len(self._world.histories.changes(self._place.name))
             if changes != seen:

@@ -1,6 +1,8 @@
 """The place in which plans are run: one control plane, one operator behind a fault proxy, a namespace for each plan."""
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,7 +28,7 @@ from support.reliability.scenarios import CREDENTIALS, WORDS, credentials
 from support.reliability.snapshot import Snapshot, snapshot
 from testbed import role
 from testbed.controlplane import ControlPlane
-from testbed.operator import Operator
+from testbed.operator import PROGRAM, Operator
 
 ACCOUNT = "operator"
 BASE = ("--no-leader-election", "--log-level", "DEBUG", "--resync-seconds", "1", "--poll-seconds", "1")
@@ -69,6 +71,7 @@ class World:
         self._name = name
         self._directory = directory
         self._flags: tuple[str, ...] = ()
+        self._program: tuple[str, ...] = PROGRAM
         self._operator: Operator | None = None
         self._places = 0
 
@@ -85,19 +88,25 @@ class World:
         """Say whether the operator lives."""
         return self._operator is not None and self._operator.running
 
-    def run_with(self, flags: tuple[str, ...]) -> None:
-        """Have an operator with these settings: the one that runs, or one that is started."""
-        if self.running and flags == self._flags:
+    def run_with(self, flags: tuple[str, ...], program: tuple[str, ...] | None = None) -> None:
+        """Have an operator with these settings, and from now on of this program: the one that runs, or a new one."""
+        program = program or self._program
+        if self.running and (flags, program) == (self._flags, self._program):
             return
         self.stop()
-        self._flags = flags
+        self._flags, self._program = flags, program
         self.start()
 
     def start(self) -> None:
         """Start the operator with the settings of its last run; it is not waited for."""
         flags = (*BASE, *DEFAULT, *self._flags)
         self._operator = Operator(
-            self._kubeconfig, lease_namespace=f"{self._name}-ops", flags=flags, directory=self._directory
+            self._kubeconfig,
+            lease_namespace=f"{self._name}-ops",
+            flags=flags,
+            directory=self._directory,
+            program=self._program,
+            env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self._operator.start(wait=False)
 
