@@ -1,6 +1,5 @@
 """The framework itself: it sees what happens, kills where it says, and finds mistakes that are made on purpose."""
 
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from support.reliability.history import states
 from support.reliability.runs import Reference, judged, learn, run
 from support.reliability.scenarios import SCENARIOS
 from support.reliability.snapshot import differences, fetch, snapshot
-from support.reliability.world import RESYNC_SECONDS, World
+from support.reliability.world import World
 from support.resources import minimal
 from testbed.controlplane import ControlPlane
 from testbed.operator import PROGRAM
@@ -128,10 +127,7 @@ def test_a_mistake_made_on_purpose_is_found(world: World, reference: Learn, mist
     world.run_with((), ("-m", MODULE, mistake))
 
     result = run(world, SCENARIOS[name], known, point, within=SOON_SECONDS)
-    world.stop()
-    world.start()
-    eventually(lambda: world.operator.is_ready() or not world.running, within=20)
-    time.sleep(RESYNC_SECONDS)
+    world.restart()
 
     assert judged(world, result, known, SCENARIOS[name])[oracle]
 

@@ -21,7 +21,7 @@ from crm_monitoring.manifest import (
     Manifest,
 )
 from support.fault_proxy import FaultProxy
-from support.live import POLL_SECONDS, Tenant
+from support.live import POLL_SECONDS, Tenant, eventually
 from support.reliability.consumers import Tools
 from support.reliability.history import Histories
 from support.reliability.scenarios import CREDENTIALS, WORDS, credentials
@@ -109,6 +109,13 @@ class World:
             env={"PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self._operator.start(wait=False)
+
+    def restart(self) -> None:
+        """Have the operator end as in a crash and start again, and give it the time to look at everything twice."""
+        self.operator.kill()
+        self.start()
+        eventually(lambda: self.operator.is_ready() or not self.running, within=30)
+        time.sleep(2 * RESYNC_SECONDS)
 
     def stop(self) -> None:
         """Stop the operator the polite way."""
