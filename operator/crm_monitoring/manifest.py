@@ -47,6 +47,10 @@ EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 STATEFUL_SET = Kind("apps", "v1", "StatefulSet", "statefulsets")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
+NAMESPACE = Kind("", "v1", "Namespace", "namespaces")
+"""Addressed as if it were in itself: that is how a Role in it can permit to read it."""
+CUSTOM_RESOURCE_DEFINITION = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions")
+"""Not namespaced, and only its metadata is read: to know when a kind comes or goes."""
 
 CHILD_KINDS = (PROMETHEUS_RULE, SERVICE_MONITOR, POD_MONITOR, PROBE, ALERTMANAGER_CONFIG, CONFIG_MAP)
 """Kinds of the objects that one resource owns alone. The notification Secret is shared, so it is not here."""

@@ -42,6 +42,8 @@ class Call:
     namespace: str | None = None
     name: str | None = None
     json_patch: bool = False
+    brief: bool = False
+    """Whether the answer may do without anything but metadata."""
 
     def __str__(self) -> str:
         if self.name is not None:

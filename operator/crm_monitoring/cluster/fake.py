@@ -15,7 +15,7 @@ from crm_monitoring.cluster.fake_json import PatchFailed, copied, json_patched, 
 from crm_monitoring.cluster.fake_watch import Journal, selects
 from crm_monitoring.cluster.port import FIELD_MANAGER, Expired, Page, WatchEvent
 from crm_monitoring.errors import ClusterError, Conflict, NamespaceTerminating, NotLeading
-from crm_monitoring.manifest import Kind, Manifest, ObjectKey, key_of, kind_of, owner_uids
+from crm_monitoring.manifest import NAMESPACE, Kind, Manifest, ObjectKey, key_of, kind_of, owner_uids
 
 _US = (FIELD_MANAGER, "Apply")
 
@@ -98,6 +98,10 @@ class FakeCluster:
         """Begin to delete a namespace: nothing can be created in it any more."""
         self._terminating.add(namespace)
 
+    def revive(self, namespace: str) -> None:
+        """Create a namespace again that was deleted."""
+        self._terminating.discard(namespace)
+
     def fail_next(self, predicate: Callable[[Call], bool], error: ClusterError) -> None:
         """Let the next call for which `predicate` is true raise `error` once, before it does anything."""
         self._faults.append((predicate, error))
@@ -111,6 +115,9 @@ class FakeCluster:
     async def get(self, key: ObjectKey) -> Manifest | None:
         """See `port.Reader.get`."""
         await self._enter(Call("get", key.kind, key.namespace, key.name))
+        if key.kind == NAMESPACE:
+            going = {"deletionTimestamp": "2024-01-01T00:00:00Z"} if key.name in self._terminating else {}
+            return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": key.name, **going}}
         manifest = self._objects.get(key)
         return copied(manifest) if manifest else None
 
@@ -152,7 +159,9 @@ class FakeCluster:
         async for event in self.journal.follow(kind, int(resource_version), namespace, label_selector):
             yield event
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
+    async def apply(
+        self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False, brief: bool = False
+    ) -> Manifest:
         """See `port.Writer.apply`."""
         key = ObjectKey(kind_of(manifest), manifest["metadata"]["namespace"], manifest["metadata"]["name"])
         call = Call("apply", key.kind, key.namespace, key.name)
@@ -167,7 +176,8 @@ class FakeCluster:
             raise fields_conflict(call, {fields.dotted(path): other for path, other in taken.items()})
         fields.disown(live, taken, but=_US)
         fields.merge(live, wanted, FIELD_MANAGER)
-        return self._write(call, key, live, manifest, dry_run=dry_run)
+        answer = self._write(call, key, live, manifest, dry_run=dry_run)
+        return {name: answer[name] for name in ("apiVersion", "kind", "metadata")} if brief else answer
 
     async def json_patch(self, key: ObjectKey, operations: Sequence[Mapping[str, Any]]) -> Manifest:
         """See `port.Writer.json_patch`."""

@@ -5,21 +5,20 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import orjson
 from yarl import URL
 
-from crm_monitoring.cluster.address import path_of
+from crm_monitoring.cluster.address import accept_of, path_of
 from crm_monitoring.cluster.answers import Absent, Call, Verb, error_of, nonsense, silent, unreachable
 from crm_monitoring.cluster.budget import Budget
 from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.cluster.port import FIELD_MANAGER, Page, WatchEvent
 from crm_monitoring.cluster.stream import Lines, event_of
 from crm_monitoring.errors import ClusterError, NotLeading
-from crm_monitoring.manifest import Kind, Manifest, ObjectKey, kind_of
+from crm_monitoring.manifest import CUSTOM_RESOURCE_DEFINITION, Kind, Manifest, ObjectKey, kind_of
 
 _LIBRARY_ERRORS = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 """What aiohttp raises. Their texts name addresses and quote what was received."""
@@ -27,10 +26,9 @@ _LIBRARY_ERRORS = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
 _WRITES: Mapping[Verb, str] = {"create": "POST", "patch": "PATCH", "apply": "PATCH", "delete": "DELETE"}
 _MANAGED = f"?fieldManager={FIELD_MANAGER}"
 _STRICT = f"{_MANAGED}&fieldValidation=Strict"
-_JSON = "application/json"
-_APPLY = "application/apply-patch+yaml"
-_JSON_PATCH = "application/json-patch+json"
-_MERGE_PATCH = "application/merge-patch+json"
+_JSON, _APPLY = "application/json", "application/apply-patch+yaml"
+_JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
+_DELETE_OPTIONS = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,10 @@ class KubeCluster:
     """`port.Cluster` over aiohttp. Use it as an async context manager; it owns its session.
 
     `may_write` is asked right before each write leaves, after any wait for a free slot; the write raises NotLeading
-    when it says no. `budget` bounds the requests per second. At most `concurrency` requests are under way, watches not counted. A request fails after
-    `timeout_seconds`, and a stream raises Silent after `idle_seconds` without a byte. The API server sends bookmarks
-    about once a minute, but none for a kind in which nothing has happened since it started. It ends a watch after one
-    to two times `watch_seconds`.
+    when it says no. `budget` bounds the requests per second, `concurrency` those under way, watches not counted. A
+    request fails after `timeout_seconds`, and a stream raises Silent after `idle_seconds` without a byte. The API server
+    sends bookmarks about once a minute, but none for a kind in which nothing has happened since it started. It ends a
+    watch after one to two times `watch_seconds`.
     """
 
     def __init__(
@@ -78,25 +76,21 @@ class KubeCluster:
         self._on_request = on_request
         self._budget = budget
         self._slots = asyncio.Semaphore(concurrency)
+        self._pages = asyncio.Semaphore(2)  # a page takes megabytes, and every kind is listed at the start
         self._timeout_seconds = timeout_seconds
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         self._stream_timeout = aiohttp.ClientTimeout(total=None, sock_connect=timeout_seconds, sock_read=idle_seconds)
         self._watch_seconds = watch_seconds
         self._rng = rng or random.Random()  # noqa: S311 - spreads load
         self._session: aiohttp.ClientSession | None = None
-        self._options: dict[str, Any] = {"allow_redirects": False}
-        if connection.proxy:
-            self._options["proxy"] = connection.proxy
-        if connection.server_hostname:
-            self._options["server_hostname"] = connection.server_hostname
+        chosen = {"proxy": connection.proxy, "server_hostname": connection.server_hostname}
+        self._options: dict[str, Any] = {name: value for name, value in chosen.items() if value}
 
     async def __aenter__(self) -> Self:
         self._session = self._connection.open_session()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._session:
             await self._session.close()
 
@@ -118,13 +112,14 @@ class KubeCluster:
         continue_token: str | None = None,
     ) -> Page:
         """See `port.Reader.list`."""
-        call = Call("list", kind, namespace)
+        call = Call("list", kind, namespace, brief=kind == CUSTOM_RESOURCE_DEFINITION)
         query = {"limit": str(limit)}
         if label_selector:
             query["labelSelector"] = label_selector
         if continue_token:
             query["continue"] = continue_token
-        answer = await self._send(call, path_of(call), query=query)
+        async with self._pages:
+            answer = await self._send(call, path_of(call), query=query)
         metadata, items = answer.get("metadata"), answer.get("items") or ()
         if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
             raise nonsense(call)
@@ -142,7 +137,7 @@ class KubeCluster:
         label_selector: str = "",
     ) -> AsyncGenerator[WatchEvent, None]:
         """See `port.Reader.watch`."""
-        call = Call("watch", kind, namespace)
+        call = Call("watch", kind, namespace, brief=kind == CUSTOM_RESOURCE_DEFINITION)
         query = {
             "watch": "1",
             "allowWatchBookmarks": "true",
@@ -177,10 +172,12 @@ class KubeCluster:
         if failure:
             raise failure
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
+    async def apply(
+        self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False, brief: bool = False
+    ) -> Manifest:
         """See `port.Writer.apply`."""
         metadata = manifest["metadata"]
-        call = Call("apply", kind_of(manifest), metadata["namespace"], metadata["name"])
+        call = Call("apply", kind_of(manifest), metadata["namespace"], metadata["name"], brief=brief)
         suffix = _STRICT + ("&force=true" if force else "") + ("&dryRun=All" if dry_run else "")
         return await self._object(call, path_of(call) + suffix, manifest, _APPLY)
 
@@ -201,12 +198,7 @@ class KubeCluster:
     async def delete(self, key: ObjectKey, *, uid: str) -> None:
         """See `port.Writer.delete`. What the object owns is collected in the background."""
         call = Call("delete", key.kind, key.namespace, key.name)
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": uid},
-            "propagationPolicy": "Background",
-        }
+        body = {**_DELETE_OPTIONS, "preconditions": {"uid": uid}}
         try:
             await self._send(call, path_of(call), body)
         except Absent:
@@ -219,6 +211,8 @@ class KubeCluster:
 
     async def _object(self, call: Call, path: str, body: Any = None, content_type: str = _JSON) -> Manifest:
         answer = await self._send(call, path, body, content_type)
+        if call.brief:
+            answer |= {"apiVersion": call.kind.api_version, "kind": call.kind.name}
         if answer.get("kind") != call.kind.name or not isinstance(answer.get("metadata"), dict):
             raise nonsense(call)
         return answer
@@ -277,7 +271,9 @@ class KubeCluster:
     ) -> Any:
         assert self._session is not None, "used outside of `async with`"
         url = URL(self._connection.base_url + path, encoded=True)
-        headers = {} if data is None else {"Content-Type": content_type}
+        headers = {"Accept": accept_of(call)}
+        if data is not None:
+            headers["Content-Type"] = content_type
         authorization = self._connection.credentials.authorization()
         if authorization:
             headers["Authorization"] = authorization
@@ -287,6 +283,7 @@ class KubeCluster:
             data=data,
             headers=headers,
             timeout=timeout or self._timeout,
+            allow_redirects=False,
             **self._options,
         )
 

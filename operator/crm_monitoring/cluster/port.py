@@ -91,8 +91,10 @@ class Reader(Protocol):
 class Writer(Protocol):
     """Writes. Each call checks leadership first and raises NotLeading, then as `Reader`."""
 
-    async def apply(self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False) -> Manifest:
-        """Server-side apply under FIELD_MANAGER and return the live object.
+    async def apply(
+        self, manifest: Mapping[str, Any], *, force: bool, dry_run: bool = False, brief: bool = False
+    ) -> Manifest:
+        """Server-side apply under FIELD_MANAGER and return the live object, its metadata alone if `brief`.
 
         A resourceVersion in the manifest is a condition: raise Conflict when the object exists with another one; absent
         objects are created all the same. Raise FieldConflict when another manager owns a field and `force` is False.

@@ -17,6 +17,7 @@ class _Entry:
     """JSON takes a tenth of the memory of the objects that it decodes to, and microseconds to decode."""
     version: int | None
     owners: tuple[str, ...]
+    brief: bool
 
     @property
     def manifest(self) -> Manifest:
@@ -90,11 +91,14 @@ class Store:
         """Call `callback` whenever `served` has changed, after the content has."""
         self._on_served.append(callback)
 
-    def put(self, manifest: Manifest) -> None:
-        """Take the answer of an own write, unless something newer is known: an update, or that it is gone again."""
+    def put(self, manifest: Manifest, *, brief: bool = False) -> None:
+        """Take the answer of an own write, unless something newer is known: an update, or that it is gone again.
+
+        With `brief` the answer is metadata alone. The echo of the write completes it, and nobody is told of that.
+        """
         if not self._is_inside(manifest):
             return
-        key, entry = self._admit(manifest)
+        key, entry = self._admit(manifest, brief=brief)
         gone_since = (
             key not in self._entries
             and entry.version is not None
@@ -179,6 +183,8 @@ class Store:
         if known is None and entry is None:
             return
         if known and entry and known.version == entry.version and known.version is not None:
+            if known.brief and not entry.brief:
+                self._entries[key] = entry
             return
         if known:
             del self._entries[key]
@@ -201,10 +207,10 @@ class Store:
     def _is_inside(self, manifest: Manifest) -> bool:
         return self._serves(manifest["metadata"].get("namespace", ""))
 
-    def _admit(self, manifest: Manifest) -> tuple[ObjectKey, _Entry]:
+    def _admit(self, manifest: Manifest, *, brief: bool = False) -> tuple[ObjectKey, _Entry]:
         key, version = self._key(manifest), _version(manifest)
         kept = self._transform(manifest) if self._transform else manifest
-        return key, _Entry(orjson.dumps(kept), version, tuple(owner_uids(manifest)))
+        return key, _Entry(orjson.dumps(kept), version, tuple(owner_uids(manifest)), brief)
 
     def _key(self, manifest: Manifest) -> ObjectKey:
         metadata = manifest["metadata"]

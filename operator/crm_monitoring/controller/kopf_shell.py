@@ -1,4 +1,4 @@
-"""kopf, and nothing else: it watches resources and CRDs, and hands what it sees to the main loop.
+"""kopf, and nothing else: it watches resources, and hands what it sees to the main loop.
 
 kopf gets storages that store nothing. It has no create, update, resume or delete handler here, so it needs neither its
 annotations nor its finalizer, and comparing every event with them would cost five times the event itself.
@@ -80,19 +80,12 @@ class NothingCompared(kopf.DiffBaseStorage):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What kopf watches and whom it tells. Both callbacks are called in kopf's thread."""
+    """What kopf watches and whom it tells. The callback is called in kopf's thread."""
 
     connection: Connection
     namespaces: Collection[str]
     """Empty: the whole cluster."""
     on_resource: Callable[[str | None, dict[str, Any]], None]
-    on_crd: Callable[[str], None]
-    """Called with the name of a CustomResourceDefinition that came, changed or went."""
-
-    @property
-    def clusterwide(self) -> bool:
-        """Return whether every namespace is watched. Only then are CRDs: a namespaced role cannot read them."""
-        return not self.namespaces
 
 
 def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
@@ -111,12 +104,6 @@ def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.Operat
     async def resource(event: kopf.RawEvent, **_: Any) -> None:
         watch.on_resource(event["type"], dict(event["object"]))
 
-    if watch.clusterwide:
-
-        @kopf.on.event("apiextensions.k8s.io", "v1", "customresourcedefinitions", registry=handlers)
-        async def definition(name: str | None, **_: Any) -> None:
-            watch.on_crd(name or "")
-
     return handlers
 
 
@@ -128,8 +115,9 @@ def settings(watch: Watch) -> kopf.OperatorSettings:
     chosen.posting.enabled = False
     chosen.process.ultimate_exiting_timeout = None
     chosen.queueing.exit_timeout = 0.5
-    chosen.scanning.disabled = not watch.clusterwide
-    chosen.watching.chunk_size = 50  # a page is decoded as a whole, and some definitions have a megabyte
+    # It would hold every CustomResourceDefinition whole, some of a megabyte. Who notices that ours comes starts kopf anew.
+    chosen.scanning.disabled = True
+    chosen.watching.chunk_size = 50  # a page is decoded as a whole
     chosen.watching.connect_timeout = 10
     chosen.networking.request_timeout = 60
     chosen.networking.enforce_retry_after = True
@@ -160,7 +148,7 @@ async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> No
             registry=registry(watch, sessions),
             settings=settings(watch),
             standalone=True,
-            clusterwide=watch.clusterwide,
+            clusterwide=not watch.namespaces,
             namespaces=sorted(watch.namespaces),
             ready_flag=ready,
         )

@@ -12,6 +12,7 @@ from typing import NoReturn
 from crm_monitoring.cluster.port import Reader
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.errors import ClusterError, DependencyMissing
+from crm_monitoring.manifest import Kind
 
 LONGEST_POLL_SECONDS = 5.0
 """How often to look for a kind that is not served; more often at first."""
@@ -51,6 +52,11 @@ class Lister:
 
         self._failures = 0
         self._absences = 0
+
+    @property
+    def kind(self) -> Kind:
+        """Return the kind that is listed."""
+        return self._store.kind
 
     @property
     def failing(self) -> bool:

@@ -1,11 +1,12 @@
 """The operator process: builds every part once, runs them, and ends them in the right order."""
 
 import asyncio
+import gc
 import platform
 import random
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from crm_monitoring.controller import kopf_shell, web
 from crm_monitoring.controller.health import Health
 from crm_monitoring.controller.lister import Lister
 from crm_monitoring.controller.observer import PassObserver
-from crm_monitoring.controller.scope import build_caches, reflectors
+from crm_monitoring.controller.scope import build_caches, definitions, reflectors
 from crm_monitoring.controller.settings import Settings
 from crm_monitoring.controller.supervisor import Supervisor
 from crm_monitoring.controller.telemetry import ConditionCollector, Telemetry
@@ -33,6 +34,7 @@ from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, key_of
 from crm_monitoring.reconcile.announcements import Announcer
 from crm_monitoring.reconcile.engine import Engine
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
+from crm_monitoring.reconcile.namespaces import Namespaces
 from crm_monitoring.reconcile.queue import WorkQueue
 from crm_monitoring.reconcile.resource_pass import ResourcePass
 from crm_monitoring.reconcile.secret_reader import SecretReader
@@ -63,6 +65,8 @@ class Process:
     async def run(self) -> int:
         """Work until SIGTERM or SIGINT (exit code 0), or until the Lease is lost (exit code 1)."""
         settings, telemetry = self._settings, self._telemetry
+        gc.freeze()  # what was imported stays: the garbage collector spent a tenth of the CPU time, most on that
+        gc.set_threshold(5000, 20, 20)
         connection = Connection.load(settings.kubeconfig, context=settings.context)
         async with AsyncExitStack() as stack:
             lease_cluster = await stack.enter_async_context(
@@ -89,9 +93,10 @@ class Process:
     ) -> int:
         secrets = SecretReader(cluster, self._queue.add, self._spread, self._settings.poll_seconds)
         engine = self._engine(cluster, secrets)
-        watchers = reflectors(cluster, self._caches, self._telemetry, Pace(relist=2 * self._settings.resync_seconds))
+        pace = Pace(relist=2 * self._settings.resync_seconds)
+        watchers = reflectors(cluster, self._caches, self._telemetry, pace)
         listers: list[Lister] = []
-        supervisor = self._supervisor(connection, watchers, listers)
+        supervisor = self._supervisor(connection, listers)
         listers += self._listers(cluster, on_return=supervisor.restart)
         health = Health(self._caches, self._queue, supervisor, listers, self._leading.is_set)
         app = web.application(self._telemetry.registry, alive=health.alive, ready=health.ready)
@@ -107,6 +112,8 @@ class Process:
             identity=self._settings.identity,
         )
         background = [reflector.run() for reflector in watchers] + [lister.run() for lister in listers]
+        if not self._settings.namespaces:  # a namespaced role cannot read definitions
+            background.append(definitions(cluster, self._telemetry, pace, watchers, listers).run())
         with _signals(self._stopping.set):
             tasks = [self._task(coroutine) for coroutine in (*background, supervisor.run())]
             leader = self._task(self._lead(elector, engine, [*watchers, *listers]))
@@ -179,7 +186,8 @@ class Process:
         now = _utc_now
         announcer = Announcer(cluster, self._settings.identity, now, self._telemetry.events_failed.inc)
         merged = MergedSecrets(cluster, self._caches, self._queue.add, self._settings.poll_seconds)
-        workloads = WorkloadPass(cluster, self._caches, now)
+        namespaces = Namespaces(cluster, self._caches, self._settings.namespaces, self._queue.add)
+        workloads = WorkloadPass(cluster, self._caches, now, namespaces.is_terminating)
         resources = ResourcePass(
             cluster,
             self._caches,
@@ -197,6 +205,7 @@ class Process:
             resources=resources,
             merged=merged,
             workloads=workloads,
+            namespaces=namespaces,
             observer=PassObserver(self._telemetry, self._logger),
             clock=time.monotonic,
         )
@@ -209,20 +218,17 @@ class Process:
                 namespace,
                 every_seconds=self._settings.resync_seconds,
                 on_failure=lambda reason: self._telemetry.restarted(CRM_MONITORING, reason),
-                # kopf looks for the kind when a definition changes, which may be a moment before it is really served.
+                # kopf looks for the kind when it starts.
                 on_return=on_return,
             )
             for namespace, store in self._caches.scopes(CRM_MONITORING).items()
         ]
 
-    def _supervisor(self, connection: Connection, watchers: list[Reflector], listers: list[Lister]) -> Supervisor:
+    def _supervisor(self, connection: Connection, listers: list[Lister]) -> Supervisor:
         loop = asyncio.get_running_loop()
 
         def on_resource(type_: str | None, body: Manifest) -> None:
             _call(loop, self._take, type_, body)
-
-        def on_crd(name: str) -> None:
-            _call(loop, self._look_for, name, watchers, listers)
 
         def on_restart(reason: str) -> None:
             self._telemetry.kopf_restarts.labels(reason).inc()
@@ -230,21 +236,12 @@ class Process:
             for lister in listers:
                 lister.poke()
 
-        watch = kopf_shell.Watch(connection, self._settings.namespaces, on_resource, on_crd)
+        watch = kopf_shell.Watch(connection, self._settings.namespaces, on_resource)
         return Supervisor(
             lambda stop, ready: kopf_shell.run_in_thread(watch, stop, ready),
             on_restart=on_restart,
             clock=time.monotonic,
         )
-
-    def _look_for(self, crd: str, watchers: Iterable[Reflector], listers: Iterable[Lister]) -> None:
-        """Take note that a CustomResourceDefinition came, changed or went."""
-        for reflector in watchers:
-            if reflector.kind.crd_name == crd and not reflector.served:
-                reflector.poke()
-        for lister in listers:
-            if CRM_MONITORING.crd_name == crd:
-                lister.poke()
 
     def _take(self, type_: str | None, body: Manifest) -> None:
         """Take an event of kopf into the store of the resources."""

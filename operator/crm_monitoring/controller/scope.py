@@ -6,16 +6,19 @@ from typing import Any
 from crm_monitoring.cluster.port import Reader
 from crm_monitoring.cluster.reflector import Observer, Pace, Reflector
 from crm_monitoring.cluster.store import Store
+from crm_monitoring.controller.lister import Lister
 from crm_monitoring.controller.shard import Shard
 from crm_monitoring.manifest import (
     ALERTMANAGER,
     CHILD_KINDS,
     CRM_MONITORING,
+    CUSTOM_RESOURCE_DEFINITION,
     PROMETHEUS,
     SERVICE,
     WORKLOAD_KINDS,
     Kind,
     Manifest,
+    ObjectKey,
 )
 from crm_monitoring.reconcile import fingerprint
 from crm_monitoring.reconcile.caches import Caches, Scope
@@ -59,6 +62,28 @@ def reflectors(reader: Reader, caches: Caches, observer: Observer, pace: Pace) -
         for kind in _WATCHED
         for scope, store in caches.scopes(kind).items()
     ]
+
+
+def definitions(
+    reader: Reader, observer: Observer, pace: Pace, watchers: Sequence[Reflector], listers: Sequence[Lister]
+) -> Reflector:
+    """Return a reflector of CustomResourceDefinitions. It pokes who waits for a kind when its definition changes."""
+
+    def changed(key: ObjectKey, *_: Manifest | None) -> None:
+        for reflector in watchers:
+            if reflector.kind.crd_name == key.name and not reflector.served:
+                reflector.poke()
+        for lister in listers:
+            if lister.kind.crd_name == key.name:
+                lister.poke()
+
+    store = Store(CUSTOM_RESOURCE_DEFINITION, transform=_named)
+    store.subscribe(changed)
+    return Reflector(reader, store, pace=pace, observer=observer)
+
+
+def _named(manifest: Manifest) -> Manifest:
+    return {"metadata": {"name": manifest["metadata"]["name"]}}
 
 
 def _anywhere(_: str) -> bool:

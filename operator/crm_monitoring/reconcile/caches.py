@@ -59,13 +59,13 @@ class Caches:
         store = self.store(key.kind, key.namespace)
         return store.get(key) if store is not None else None
 
-    def put(self, manifest: Manifest) -> None:
-        """Take the answer of an own write."""
+    def put(self, manifest: Manifest, *, brief: bool = False) -> None:
+        """Take the answer of an own write; with `brief` it is metadata alone."""
         key = key_of(manifest)
         store = self.store(key.kind, key.namespace)
         if store is not None:
             with self._writing():
-                store.put(manifest)
+                store.put(manifest, brief=brief)
             self.on_own_write(key, manifest["metadata"]["resourceVersion"])
 
     def remove(self, key: ObjectKey) -> None:

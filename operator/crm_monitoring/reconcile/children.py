@@ -13,6 +13,9 @@ from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 
+_UNSEEN = ""
+"""In place of a fingerprint: the child was made as desired, and its content was not seen yet."""
+
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
 
 
@@ -37,7 +40,7 @@ class Children:
         self._caches = caches
         self._tolerated: dict[ObjectKey, tuple[Difference, ...]] = {}
         self._settled: dict[ObjectKey, tuple[str, str]] = {}
-        """At which resourceVersion a child was found to be as desired, and the fingerprint of what was desired."""
+        """At which resourceVersion a child was made or found to be as desired, and the fingerprint of what was desired."""
         for kind in CHILD_KINDS:
             for store in caches.scopes(kind).values():
                 store.subscribe(self._changed)
@@ -65,9 +68,11 @@ class Children:
                 return ChildResult(ObjectOutcome(key, State.IN_SYNC))
             if not observe and self._is_ours_alone(key, live):
                 return ChildResult(await self._change(key, desired, wanted, Change.APPLY, live))
-        if live is None and not observe and await self._create(key, desired, wanted):
-            return ChildResult(ObjectOutcome(key, State.CREATED))
-        if live is None or fingerprint.is_condensed(live):
+        if observe if live is None else fingerprint.is_condensed(live):
+            live = await self._cluster.get(key)
+        if live is None and not observe:
+            if await self._create(key, desired):
+                return ChildResult(ObjectOutcome(key, State.CREATED))
             live = await self._cluster.get(key)
         if live is not None and _is_left_over(live, desired):
             return _failed(key, Conflict(_left_over(key)))
@@ -148,16 +153,16 @@ class Children:
     def _note_settled(self, key: ObjectKey, wanted: str, live: Manifest) -> None:
         self._settled[key] = (live["metadata"]["resourceVersion"], wanted)
 
-    async def _create(self, key: ObjectKey, desired: Manifest, wanted: str) -> bool:
+    async def _create(self, key: ObjectKey, desired: Manifest) -> bool:
         """Create a child and return True; return False, and write nothing, when an object of its name exists."""
         metadata = {**desired["metadata"], "resourceVersion": ABSENT}
         try:
-            await self._applied({**desired, "metadata": metadata})
+            # The watch tells of the content anyway, and with it whether that is what was wanted.
+            created = await self._cluster.apply({**desired, "metadata": metadata}, force=True, brief=True)
         except Conflict:
             return False
-        created = self._caches.get(key)
-        if created is not None:
-            self._is_settled(key, created, wanted)
+        self._caches.put(created, brief=True)
+        self._note_settled(key, _UNSEEN, created)
         return True
 
     async def _applied(self, desired: Manifest) -> Manifest:

@@ -51,9 +51,9 @@ def of_desired(desired: Mapping[str, Any]) -> str:
 
 
 def of_live(live: Mapping[str, Any]) -> str | None:
-    """Return the digest of what we applied, or None when somebody else owns a part of the content, too."""
+    """Return the digest of what we applied, or None when somebody else owns a part of the content, or it is not all here."""
     ours, foreign = ownership(live, FIELD_MANAGER)
-    if not ours or any(f"f:{part}" in foreign for part in CONTENT):
+    if not ours or any(f"f:{part}" in foreign or (f"f:{part}" in ours and part not in live) for part in CONTENT):
         return None
     try:
         content = {part: _ours(live.get(part), ours[f"f:{part}"]) for part in CONTENT if f"f:{part}" in ours}

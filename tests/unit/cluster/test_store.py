@@ -181,3 +181,21 @@ def test_a_subscription_can_end(store):
     end()
     store.observe(config_map("a", 1))
     assert seen == []
+
+
+def test_an_answer_of_metadata_alone_is_completed_by_its_echo_without_a_word(store):
+    told = []
+    store.put({name: value for name, value in config_map("a", 5).items() if name != "data"}, brief=True)
+    store.subscribe(lambda *change: told.append(change))
+    store.observe(config_map("a", 5))
+    assert [known["data"] for known in store] == [config_map("a", 5)["data"]]
+    store.put({name: value for name, value in config_map("a", 5).items() if name != "data"}, brief=True)
+    assert [known["data"] for known in store] == [config_map("a", 5)["data"]]
+    assert told == []
+
+
+def test_what_is_handed_out_is_a_copy(store):
+    store.observe(config_map("a", 5))
+    for known in store:
+        known["data"] = None
+    assert [known["data"] for known in store] == [config_map("a", 5)["data"]]

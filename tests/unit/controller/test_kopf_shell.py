@@ -23,7 +23,7 @@ EVENT = {
 
 
 def watch(url="http://127.0.0.1:1", namespaces=("shop",), on_resource=lambda *_: None):
-    return Watch(Connection(url, Credentials(lambda: None)), namespaces, on_resource, lambda _: None)
+    return Watch(Connection(url, Credentials(lambda: None)), namespaces, on_resource)
 
 
 def handlers(registry):
@@ -36,14 +36,13 @@ def handlers(registry):
 def test_only_event_and_login_handlers_exist_so_kopf_needs_no_annotation_and_no_finalizer(namespaces):
     registered = handlers(kopf_shell.registry(watch(namespaces=namespaces), []))
     assert [handler.activity.value for handler in registered.pop("_activities")] == ["authentication"]
-    assert len(registered.pop("_watching")) == (1 if namespaces else 2)
+    assert len(registered.pop("_watching")) == 1
     assert not any(registered.values())
 
 
-def test_definitions_are_watched_only_in_the_whole_cluster_because_a_namespaced_role_may_not():
-    assert watch(namespaces=()).clusterwide
-    assert kopf_shell.settings(watch()).scanning.disabled
-    assert not kopf_shell.settings(watch(namespaces=())).scanning.disabled
+@pytest.mark.parametrize("namespaces", [(), ("shop",)])
+def test_definitions_are_not_its_business_because_it_would_hold_them_whole(namespaces):
+    assert kopf_shell.settings(watch(namespaces=namespaces)).scanning.disabled
 
 
 def test_the_storages_store_nothing_and_find_nothing():

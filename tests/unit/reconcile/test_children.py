@@ -25,6 +25,13 @@ class Bed:
     async def apply(self, manifest: Manifest, *, observe: bool = False) -> ChildResult:
         return await self.children.apply(manifest, UID, observe=observe)
 
+    def echo(self) -> None:
+        """Let the watch tell of every child."""
+        for manifest in self.cluster.objects(CONFIG_MAP):
+            store = self.caches.store(CONFIG_MAP, manifest["metadata"]["namespace"])
+            assert store
+            store.observe(manifest)
+
 
 async def test_an_absent_child_is_created_and_then_in_sync_without_a_write() -> None:
     bed = Bed()
@@ -147,11 +154,31 @@ class CountingBed(Bed):
 async def test_a_child_is_read_neither_to_create_it_nor_for_a_look_nor_for_an_edit_of_the_resource() -> None:
     bed = CountingBed()
     await bed.apply(config_map())
+    bed.echo()
     await bed.apply(config_map())
     await bed.apply(config_map(data={"a.json": "other"}))
     await bed.apply(config_map(data={"a.json": "other"}))
     assert bed.cluster.reads == 0
     assert len(bed.cluster.writes) == 2
+
+
+async def test_a_child_is_edited_without_a_read_although_it_was_not_looked_at_since_it_was_made() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    bed.echo()
+    result = await bed.apply(config_map(data={"a.json": "other"}))
+    assert (result.outcome.state, bed.cluster.reads) == (State.CHANGED, 0)
+
+
+async def test_a_child_of_which_nothing_but_metadata_is_known_is_read_before_anything_is_said_of_it() -> None:
+    bed = CountingBed()
+    await bed.apply(config_map())
+    result = await bed.apply(config_map())
+    assert (result.outcome.state, bed.cluster.reads, len(bed.cluster.writes)) == (State.IN_SYNC, 1, 1)
+    edit(bed.cluster, {**live(bed.cluster)["crm-crm-dashboards"], "data": {"a.json": "changed on the way"}})
+    bed.echo()
+    assert (await bed.apply(config_map())).outcome.state is State.CHANGED
+    assert live(bed.cluster)["crm-crm-dashboards"]["data"] == {"a.json": "{}"}
 
 
 async def test_an_object_that_no_watch_told_of_yet_is_not_written_to_unless_it_is_ours() -> None:
