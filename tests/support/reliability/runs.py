@@ -11,7 +11,7 @@ from support.reliability import oracles, truth
 from support.reliability.crash import Kill, Point, points
 from support.reliability.history import Change
 from support.reliability.scenarios import WORDS, Scenario, Step
-from support.reliability.snapshot import Snapshot
+from support.reliability.snapshot import KINDS, Snapshot
 from support.reliability.world import RESYNC_SECONDS, Place, World, polled
 from testbed import role
 
@@ -129,7 +129,7 @@ def judged(world: World, result: Run, reference: Reference, scenario: Scenario) 
     return {
         "O1": oracles.end_state(reference.states[-1], result.found),
         "O2": oracles.write_summary(reference.written, oracles.written(own), crashes=crashes),
-        "O3": oracles.rest(event for event in late if event.namespace == name),
+        "O3": oracles.rest((event for event in late if event.namespace == name), _plurals(result.found)),
         "O4": truth.truth(result.changes, name, reference.wanted),
         "O5": oracles.secrecy(WORDS, places),
         "O6": oracles.ownership(result.place.foreign, result.present),
@@ -185,6 +185,12 @@ class _Attempt:
         if not self._world.running:
             self.exits += 1
             self._world.start()
+
+
+def _plurals(found: Snapshot) -> set[str]:
+    """Return the names of objects as requests have them."""
+    plurals = {kind.name: kind.plural for kind in KINDS}
+    return {f"{plurals[item['kind']]} {item['metadata']['name']}" for item in found.values()}
 
 
 def _look(world: World, result: Run, attempt: _Attempt) -> None:

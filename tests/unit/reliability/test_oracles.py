@@ -100,6 +100,9 @@ def test_o2_counts_what_the_api_server_did_and_an_apply_that_makes_an_object_as_
 
 def test_o3_finds_writes_of_an_operator_that_should_rest() -> None:
     assert not oracles.rest([asked("list", "configmaps"), asked("create", "events")])
+    assert not oracles.rest([asked("delete", "secrets", "am")], ["configmaps a"])
+    assert oracles.rest([asked("delete", "configmaps", "a")], ["configmaps a"])
+    assert oracles.rest([asked("delete", "configmaps", "a")])
     assert oracles.rest([asked("patch", "configmaps", "a")] * 2) == [
         "patch configmaps a: 2 times after it had converged"
     ]
