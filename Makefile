@@ -8,12 +8,13 @@ PYTEST := $(PY) -m pytest -q --dist loadfile
 JOBS ?= 2
 VERSION := $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' operator/crm_monitoring/__init__.py)
 IMAGE ?= crm-monitoring-operator:$(VERSION)
+SAMPLE_IMAGE ?= crm-monitoring-sample:$(VERSION)
 PYTHON_OF_IMAGE ?= 3.13
 
 export PYTHONPATH := tools
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools lint types unit integration test loop reliability mutation generate requirements demo bench image wheelhouse image-test e2e manifests sbom clean
+.PHONY: help setup tools lint types unit integration test loop reliability mutation generate requirements demo bench image sample-image wheelhouse image-test e2e manifests sbom clean
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,7 +65,7 @@ generate: $(READY) ## Write crds/, docs/reference/, docs/runbooks/ and the examp
 	@$(PY) tools/generate.py
 
 requirements: $(READY) ## Compile requirements/*.in to pinned and hashed *.txt
-	@for name in build operator dev; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	@for name in build operator dev sample; do $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header requirements/$$name.in -o requirements/$$name.txt; done
 
 demo: ## See it work on a real API server: make demo [QUICK=1] [KEEP=1] [CONTEXT=kind-x]
@@ -79,13 +80,17 @@ image: ## Build the container image: make image [IMAGE=name:tag] [BASE_IMAGE=nam
 	docker build --tag $(IMAGE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
 		$(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(if $(wildcard wheelhouse),--build-arg PIP_NO_INDEX=1) .
 
-wheelhouse: $(READY) ## Fetch the image's wheels into ./wheelhouse: make wheelhouse [PYTHON_OF_IMAGE=3.13]
+sample-image: ## Build the image of examples/sample-crm: make sample-image [SAMPLE_IMAGE=name:tag] [BASE_IMAGE=name]
+	docker build --tag $(SAMPLE_IMAGE) --file examples/sample-crm/Dockerfile \
+		$(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) $(if $(wildcard wheelhouse),--build-arg PIP_NO_INDEX=1) .
+
+wheelhouse: $(READY) ## Fetch the images' wheels into ./wheelhouse: make wheelhouse [PYTHON_OF_IMAGE=3.13]
 	@$(PY) -m testbed.wheelhouse wheelhouse $(PYTHON_OF_IMAGE)
 
-image-test: $(READY) ## Build the image and run it with nothing; installs Debian's docker.io when no engine is there (root)
+image-test: $(READY) ## Build the images and run them with nothing; installs Debian's docker.io when no engine is there (root)
 	@CRM_MONITORING_INSTALL_ENGINE=1 $(PYTEST) -m image
 
-e2e: tools ## The stories of tests/e2e on kind: make e2e [KIND_NODE_IMAGE=name] [E2E_KUBECONFIG=file E2E_IMAGE=name:tag]
+e2e: tools ## The stories of tests/e2e on kind: make e2e [KIND_NODE_IMAGE=name] [E2E_KUBECONFIG=file E2E_IMAGE=name:tag E2E_SAMPLE_IMAGE=name:tag]
 	@$(PY) -m e2e
 
 manifests: $(READY) ## Write dist/crm-monitoring-operator.yaml, for kubectl apply: make manifests [IMAGE=name:tag] [FLAGS="--set replicas=1"]

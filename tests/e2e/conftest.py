@@ -9,22 +9,12 @@ from typing import cast
 import pytest
 
 from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT
-from support.cluster import PROBED_SERVER, Cluster, Release
+from support.cluster import Cluster, Release
 from support.existing_cluster import ExistingCluster
 from support.live import Tenant
 from support.testbed_cluster import TestbedCluster
 from testbed import binaries, crds
 from testbed.controlplane import ControlPlane
-
-KINDS = (
-    "prometheusrules",
-    "servicemonitors",
-    "podmonitors",
-    "probes",
-    "alertmanagers",
-    "prometheuses",
-    "alertmanagerconfigs",
-)
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +25,13 @@ def cluster(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
     directory = tmp_path_factory.mktemp("cluster")
     given = os.environ.get("E2E_KUBECONFIG")
     if given:
-        existing = ExistingCluster(Path(given), os.environ["E2E_IMAGE"], directory)
+        existing = ExistingCluster(
+            Path(given),
+            directory,
+            image=os.environ["E2E_IMAGE"],
+            sample_image=os.environ["E2E_SAMPLE_IMAGE"],
+            prometheus_operator_image=os.environ.get("E2E_PROMETHEUS_OPERATOR_IMAGE", ""),
+        )
         yield from _prepared(existing)
         return
     for name in ("kube-apiserver", "etcd", "kube-controller-manager"):
@@ -45,13 +41,13 @@ def cluster(tool: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
 
 
 def _prepared(cluster: Cluster) -> Iterator[Cluster]:
-    """Give a cluster the kinds of prometheus-operator."""
+    """Give a cluster prometheus-operator and its kinds."""
     try:
-        paths = [path for path in binaries.crds() if path.stem.rpartition("_")[2] in KINDS]
-        files = [part for path in paths for part in ("-f", path)]
+        files = [part for path in binaries.crds() for part in ("-f", path)]
         applied = cluster.kubectl("apply", "--server-side", "--force-conflicts", "-o", "name", *files).stdout
         names = [line.partition("/")[2] for line in applied.splitlines()]
         crds.wait_until_served(cluster.api, names, within=60)
+        cluster.run_prometheus_operator()
         yield cluster
     finally:
         cluster.close()
@@ -74,7 +70,7 @@ def crm(cluster: Cluster) -> Iterator[Tenant]:
     tenant = Tenant(cast(ControlPlane, cluster), name)
     tenant.deploy()
     if not cluster.no_kubelet:
-        container = {"name": "api", "image": cluster.image, "command": ["python", "-c", PROBED_SERVER]}
+        container = {"name": "api", "image": cluster.sample_image}
         pods = {"spec": {"template": {"spec": {"containers": [container]}}}}
         path = tenant.path(DEPLOYMENT, "crm-api") + "?fieldManager=owner"
         cluster.api.request("PATCH", path, pods, "application/strategic-merge-patch+json")

@@ -3,6 +3,8 @@
 The same stories run in a cluster of the test bed and, by `make e2e`, on kind or in a cluster that exists.
 """
 
+import base64
+import gzip
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,15 @@ from typing import Any
 import pytest
 import yaml
 
-from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT, PROMETHEUS_RULE, SERVICE_MONITOR, Manifest
+from crm_monitoring.manifest import (
+    ALERTMANAGER,
+    CRM_MONITORING,
+    DEPLOYMENT,
+    PROMETHEUS_RULE,
+    SECRET,
+    SERVICE_MONITOR,
+    Manifest,
+)
 from support.cluster import Cluster, Release
 from support.live import Tenant, eventually
 
@@ -131,6 +141,20 @@ def test_a_secret_that_is_rotated_reaches_alertmanager_and_not_the_resource(rele
 
     eventually(lambda: hooks(crm) == ["https://hooks.example.com/two"], within=PATIENCE_SECONDS)
     assert "hooks.example.com" not in str(crm.look(CRM_MONITORING, "crm"))
+
+
+def test_an_alertmanager_of_prometheus_operator_is_configured_to_tell_whom_the_resource_says(
+    release: Release, crm: Tenant
+) -> None:
+    told(crm)
+    crm.create(ALERTMANAGER, "crm", {"spec": {"replicas": 1}})
+
+    def generated() -> str:
+        data = crm.look(SECRET, "alertmanager-crm-generated").get("data") or {}
+        return gzip.decompress(base64.b64decode(data.get("alertmanager.yaml.gz", ""))).decode()
+
+    eventually(lambda: "https://hooks.example.com/one" in generated(), within=PATIENCE_SECONDS)
+    crm.says("NotificationsConfigured", "True", "Configured", within=PATIENCE_SECONDS)
 
 
 def test_when_the_leader_dies_the_other_takes_over_and_nothing_is_written_twice(

@@ -8,25 +8,6 @@ from support.charts import CHART, NAMESPACE, RELEASE, helm
 from testbed.apiclient import ApiClient
 
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{RELEASE}"
-PROBED_SERVER = """
-import asyncio
-from aiohttp import web
-
-async def answer(request):
-    return web.json_response({"status": "healthy"})
-
-async def main():
-    app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    for port in (8000, 8080):
-        await web.TCPSite(runner, port=port).start()
-    await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-"""A CRM that answers every probe, in Python as the operator's image has it: no second image is needed."""
 
 
 class Cluster(Protocol):
@@ -37,7 +18,9 @@ class Cluster(Protocol):
     """Why pods do not run here; empty where they do."""
     api: ApiClient
     image: str
-    """The operator's image, with which the CRM of a story runs, too."""
+    """The operator's image."""
+    sample_image: str
+    """The image of examples/sample-crm, the CRM of the stories."""
 
     def kubectl(self, *args: str | Path, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002
         """Run kubectl as the administrator."""
@@ -47,6 +30,9 @@ class Cluster(Protocol):
 
     def image_flags(self) -> list[str]:
         """Return the flags of Helm that name the image."""
+
+    def run_prometheus_operator(self) -> None:
+        """Run prometheus-operator, whose kinds are there, unless the cluster has its own; return when it works."""
 
     def follow(self) -> None:
         """Make the operator's pods what the Deployment says, and wait until they are ready."""

@@ -1,18 +1,22 @@
-"""A cluster with nodes: of kind, or one that somebody runs. E2E_KUBECONFIG leads to it, E2E_IMAGE is what it runs."""
+"""A cluster with nodes: of kind, or one that somebody runs. tools/e2e says which variables lead to it."""
 
 import base64
 import json
 import subprocess
 from pathlib import Path
 
+import yaml
+
 from crm_monitoring.manifest import CRM_MONITORING
 from support.charts import NAMESPACE, RELEASE, helm
 from support.live import eventually
-from testbed import binaries
+from testbed import binaries, prometheus_operator
 from testbed.apiclient import ApiClient
 
 ROLLOUT = "--timeout=180s"
 ACCOUNT = "crm-e2e"
+THEIR_OWN = "none"
+"""In place of an image: the cluster has a prometheus-operator."""
 
 
 class ExistingCluster:
@@ -21,10 +25,21 @@ class ExistingCluster:
     name = "existing cluster"
     no_kubelet = ""
 
-    def __init__(self, kubeconfig: Path, image: str, directory: Path) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path,
+        directory: Path,
+        *,
+        image: str,
+        sample_image: str,
+        prometheus_operator_image: str = "",
+    ) -> None:
+        """Look at the cluster. `prometheus_operator_image` may be empty, the one of its sources, or `none`, not to be run."""
         self._kubeconfig = kubeconfig
         self._directory = directory
+        self._prometheus_operator_image = prometheus_operator_image
         self.image = image
+        self.sample_image = sample_image
         definition = self.kubectl("get", "crd", CRM_MONITORING.crd_name, "--ignore-not-found", "-o", "name").stdout
         assert not definition, (
             "the cluster has CRMMonitoring already: the stories need a cluster in which it is nobody's"
@@ -48,6 +63,15 @@ class ExistingCluster:
         registry, _, path = repository.rpartition("/")
         return [f"--set-string=image.registry={registry},image.repository={path},image.tag={tag}"]
 
+    def run_prometheus_operator(self) -> None:
+        """Deploy it as its sources say, and wait for the rollout."""
+        if self._prometheus_operator_image == THEIR_OWN:
+            return
+        text = yaml.safe_dump_all(prometheus_operator.manifests(self._prometheus_operator_image))
+        self.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", input=text)
+        where = ("-n", prometheus_operator.NAMESPACE, ROLLOUT)
+        self.kubectl("rollout", "status", "deployment/prometheus-operator", *where)
+
     def follow(self) -> None:
         """Wait for the Deployment's rollout, or until no pod is left when there is none."""
         deployment = self.kubectl("get", "deployment", RELEASE, "-n", NAMESPACE, "--ignore-not-found", "-o", "name")
@@ -64,11 +88,14 @@ class ExistingCluster:
         self.kubectl("delete", pod, "-n", NAMESPACE, "--grace-period=0", "--force")
 
     def close(self) -> None:
-        """Remove resources, release, definition and account; prometheus-operator's kinds stay."""
+        """Remove resources, release, definition, prometheus-operator and account; its kinds stay."""
         self.kubectl("delete", "crmmonitorings", "--all", "--all-namespaces", "--timeout=60s")
         helm("uninstall", RELEASE, "--namespace", NAMESPACE, "--ignore-not-found", kubeconfig=self._kubeconfig)
         self.kubectl("delete", "crd", CRM_MONITORING.crd_name, "--ignore-not-found")
         self.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
+        if self._prometheus_operator_image != THEIR_OWN:
+            text = yaml.safe_dump_all(prometheus_operator.manifests())
+            self.kubectl("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=text)
         self._forget_account()
 
     def _forget_account(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from support.pods import Pods
 from testbed.apiclient import ApiClient
 from testbed.controlplane import ControlPlane
+from testbed.prometheus_operator import PrometheusOperator
 
 
 class TestbedCluster:
@@ -14,12 +15,14 @@ class TestbedCluster:
     __test__ = False
     name = "test bed"
     no_kubelet = "the test bed has no kubelet: pods do not run"
-    image = "registry.example.com/crm:1"
+    image = "registry.example.com/operator:1"
+    sample_image = "registry.example.com/crm:1"
 
     def __init__(self, plane: ControlPlane, directory: Path) -> None:
         self.plane = plane
         self.api: ApiClient = plane.api
         self._pods = Pods(plane, directory)
+        self._prometheus_operator = PrometheusOperator(plane.kubeconfig(), directory=directory)
 
     def kubectl(self, *args: str | Path, input: str | None = None) -> subprocess.CompletedProcess[str]:  # noqa: A002
         """Run kubectl as the administrator."""
@@ -33,6 +36,10 @@ class TestbedCluster:
         """Return nothing: the image is not run."""
         return []
 
+    def run_prometheus_operator(self) -> None:
+        """Start the real one as a process."""
+        self._prometheus_operator.start()
+
     def follow(self) -> None:
         """Make the processes what the Deployments say."""
         self._pods.follow()
@@ -44,3 +51,4 @@ class TestbedCluster:
     def close(self) -> None:
         """End all processes."""
         self._pods.close()
+        self._prometheus_operator.stop()

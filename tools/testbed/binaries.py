@@ -14,7 +14,7 @@ from pathlib import Path
 from testbed import building, gobuild, releases, wheels
 from testbed.pins import Component, component_named, component_of
 
-__all__ = ["crds", "find"]
+__all__ = ["crds", "find", "manifests"]
 
 
 def find(name: str) -> Path:
@@ -30,11 +30,20 @@ def find(name: str) -> Path:
 def crds(component: str = "prometheus-operator") -> list[Path]:
     """Return the CRD files that belong to a component, sorted. Raises `ToolMissing`."""
     owner = component_named(component)
-    directory = owner.cache / "crds"
+    return _files(owner, owner.recipe["crds"]["directory"], "crds")
+
+
+def manifests() -> list[Path]:
+    """Return the files by which prometheus-operator is deployed, of the version of `crds`, sorted. Raises `ToolMissing`."""
+    return _files(component_named("prometheus-operator"), "example/rbac/prometheus-operator", "manifests")
+
+
+def _files(owner: Component, source: str, name: str) -> list[Path]:
+    directory = owner.cache / name
     if not directory.is_dir():
         with building.locked(owner.cache.with_suffix(".lock")):
             if not directory.is_dir():
-                gobuild.copy_crds(owner, directory)
+                gobuild.copy_files(owner, source, directory)
     return sorted(directory.glob("*.yaml"))
 
 

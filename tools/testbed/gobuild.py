@@ -26,13 +26,13 @@ def build(component: Component, binary: str, target: Path) -> Path:
         return building.publish(made, target)
 
 
-def copy_crds(component: Component, target: Path) -> Path:
-    """Copy the CRD files out of the component's main module into `target`, a directory."""
-    crds = component.recipe["crds"]
+def copy_files(component: Component, directory: str, target: Path) -> Path:
+    """Copy a directory of the component's main module to `target`."""
+    module = component.recipe["crds"]["module"]
     with building.workspace(target.parent) as scratch:
-        source = _Workbench(component, _go(component.name), scratch).fetch(crds["module"])
+        source = _Workbench(component, _go(component.name), scratch).fetch(module)
         made = scratch / "made"
-        _copy_writable(source / crds["directory"], made)
+        _copy_writable(source / directory, made)
         return building.publish(made, target)
 
 

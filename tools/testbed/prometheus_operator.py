@@ -1,4 +1,4 @@
-"""The real prometheus-operator as a child process against any API server that has its CRDs."""
+"""The real prometheus-operator: as a child process against any API server that has its CRDs, or as it is deployed."""
 
 import os
 import tempfile
@@ -6,12 +6,36 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import yaml
 
 from testbed import binaries
 from testbed.processes import ChildProcess, ReservedPort
 
 READY_SECONDS = 60.0
+NAMESPACE = "prometheus-operator"
+UNWANTED = ("ServiceMonitor",)
+"""Nobody scrapes it here."""
+
+
+def manifests(image: str = "") -> list[dict[str, Any]]:
+    """Return what deploys it in `NAMESPACE`, from its own sources. `image` replaces the one that they name."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    return [namespace, *filter(None, (_placed(path, image) for path in binaries.manifests()))]
+
+
+def _placed(path: Path, image: str) -> dict[str, Any] | None:
+    manifest: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if manifest["kind"] in UNWANTED:
+        return None
+    for named in (manifest["metadata"], *manifest.get("subjects", ())):
+        if "namespace" in named:
+            named["namespace"] = NAMESPACE
+    if manifest["kind"] == "Deployment" and image:
+        (container,) = manifest["spec"]["template"]["spec"]["containers"]
+        container["image"] = image
+    return manifest
 
 
 class PrometheusOperator:

@@ -1,6 +1,6 @@
-"""Every wheel that the image consists of, checked against its hash: `python -m testbed.wheelhouse DIRECTORY [PYTHON]`.
+"""Every wheel that the images consist of, checked against its hash: `python -m testbed.wheelhouse DIRECTORY [PYTHON]`.
 
-With the directory as ./wheelhouse the image is built without a network.
+With the directory as ./wheelhouse the images are built without a network.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from testbed import building, wheels
 from testbed.pins import DIGEST_CHARACTERS, TOOLS, cache_root
 
-REQUIREMENTS = [TOOLS.parent / "requirements" / name for name in ("operator.txt", "build.txt")]
+REQUIREMENTS = [TOOLS.parent / "requirements" / name for name in ("operator.txt", "build.txt", "sample.txt")]
 
 
 def cached(python: str) -> Path:
