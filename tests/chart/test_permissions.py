@@ -14,7 +14,7 @@ def test_permissions_are_those_of_the_one_source_and_nothing_else() -> None:
     assert [one["rules"] for one in _operators(everywhere, "Role")] == [granted["own"]]
     assert [one["rules"] for one in _operators(in_one, "ClusterRole")] == []
     assert [(one["metadata"]["namespace"], one["rules"]) for one in _operators(in_one, "Role")] == [
-        ("crm", granted["watched"]),
+        ("crm", granted["watched"] + granted["listed"]),
         (NAMESPACE, granted["own"]),
     ]
 

@@ -1,12 +1,14 @@
 """What becomes of the objects after their resource or their namespace is deleted, with a real garbage collector."""
 
+from pathlib import Path
+
 import pytest
 
 from crm_monitoring.manifest import CONFIG_MAP, CRM_MONITORING, SECRET
 from support.kinds import install_ours, install_theirs
 from support.live import Tenant, eventually
 from support.resources import minimal
-from support.running import Start
+from support.running import RunningOperator, Start
 from testbed.controlplane import ControlPlane
 
 pytestmark = pytest.mark.integration
@@ -73,3 +75,28 @@ def test_a_namespace_goes_away_although_its_resource_has_our_finalizer(start: St
     operator.settle()
     assert operator.running
     assert sum(operator.writes(mark).values()) < 20
+
+
+def test_namespaces_of_a_list_go_away_although_their_permissions_go_with_them(
+    managed_control_plane: ControlPlane, tenant: Tenant, tmp_path: Path
+) -> None:
+    """Several at once: Kubernetes deletes the permissions in no particular order, sometimes before the resource."""
+    plane = managed_control_plane
+    tenants = [Tenant(plane, f"{tenant.name}-{number}") for number in range(5)]
+    for each in tenants:
+        plane.create_namespace(each.name)
+        each.deploy()
+    names = [each.name for each in tenants]
+    with RunningOperator(plane, f"{tenant.name}-op", tmp_path, namespaces=names) as operator:
+        for each in tenants:
+            each.monitor(minimal({"workload": {"env": {"logLevel": "INFO"}, "deletionPolicy": "Remove"}}))
+        for each in tenants:
+            each.ready()
+            assert each.look(CRM_MONITORING, "crm")["metadata"]["finalizers"]
+
+        plane.kubectl("delete", "namespace", *names, "--wait=false")
+
+        for name in names:
+            path = f"/api/v1/namespaces/{name}"
+            eventually(lambda path=path: plane.api.request("GET", path).status == 404, within=60)  # type: ignore[misc]
+        assert operator.running

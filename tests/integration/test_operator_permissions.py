@@ -59,7 +59,7 @@ def used(events: Iterable[AuditEvent]) -> set[Permission]:
 
 
 SCOPES: dict[str, tuple[Callable[[str], tuple[str, ...]], tuple[str, ...]]] = {
-    "one namespace": (lambda name: (name,), ("watched",)),
+    "one namespace": (lambda name: (name,), ("watched", "listed")),
     "the whole cluster": (lambda _: (), ("watched", "cluster")),
 }
 """Which namespaces the operator is told, and what the chart grants it besides its Lease."""
@@ -77,7 +77,7 @@ def plane() -> Iterator[ControlPlane]:
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_full_life_needs_every_permission_and_no_other(start: Start, plane: ControlPlane, scope: str) -> None:
     told, places = SCOPES[scope]
-    tenant = Tenant(plane, f"crm-{len(places)}")
+    tenant = Tenant(plane, f"crm-{len(told(scope))}")
     plane.create_namespace(tenant.name)
     tenant.deploy()
     flags = ("--resync-seconds", "2", "--poll-seconds", "1", "--prober", "blackbox.monitoring:9115")
@@ -109,7 +109,7 @@ def _live(tenant: Tenant) -> None:
         "summary": "s",
     }
     spec = {"alerts": {"custom": [custom]}, "notifications": {"receivers": [HOOK]}, "workload": REMOVE, "blackbox": {}}
-    tenant.monitor(minimal(spec))
+    _observed(tenant, spec)
     tenant.monitor(minimal({"target": {"kind": "StatefulSet", "name": "crm-worker"}, "workload": REMOVE}), "worker")
     tenant.says("Ready", "False", "NotSelected")
     eventually(lambda: tenant.look(SECRET, "alertmanager-crm"))
@@ -125,6 +125,19 @@ def _live(tenant: Tenant) -> None:
     for name in ("crm", "worker"):
         tenant.delete(CRM_MONITORING, name)
         eventually(lambda name=name: not tenant.look(CRM_MONITORING, name))  # type: ignore[misc]
+
+
+def _observed(tenant: Tenant, spec: dict[str, Any]) -> None:
+    """Create a resource that at first only says what it would write; for that, the operator reads what is there."""
+    others = {
+        "metrics": {"monitor": "PodMonitor"},
+        "notifications": {**spec["notifications"], "mode": "AlertmanagerConfig"},
+    }
+    tenant.monitor(minimal({**spec, **others, "mode": "Observe"}))
+    tenant.says("Applied", "False", "ObserveOnly")
+    tenant.edit({"metrics": None, "notifications": {"mode": None}})
+    tenant.says("Applied", "False", "ObserveOnly")
+    tenant.edit({"mode": "Enforce"})
 
 
 def _stateful(tenant: Tenant) -> None:

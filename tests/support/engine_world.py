@@ -18,6 +18,7 @@ from crm_monitoring.manifest import (
 from crm_monitoring.reconcile.announcements import Announcer
 from crm_monitoring.reconcile.engine import Engine
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
+from crm_monitoring.reconcile.namespaces import Namespaces
 from crm_monitoring.reconcile.queue import WorkQueue
 from crm_monitoring.reconcile.resource_pass import ResourcePass
 from crm_monitoring.reconcile.secret_reader import SecretReader
@@ -87,7 +88,8 @@ class World:
         self.seen = Seen()
         secrets = SecretReader(cluster, self.queue.add, lambda: 1.0)
         merged = MergedSecrets(cluster, self.caches, self.queue.add)
-        workloads = WorkloadPass(cluster, self.caches, self.now)
+        self.namespaces = Namespaces(cluster, self.caches, (), self.queue.add)
+        workloads = WorkloadPass(cluster, self.caches, self.now, self.namespaces.is_terminating)
         passes = ResourcePass(
             cluster,
             self.caches,
@@ -104,6 +106,7 @@ class World:
             resources=passes,
             merged=merged,
             workloads=workloads,
+            namespaces=self.namespaces,
             observer=self.seen,
             clock=time.monotonic,
         )

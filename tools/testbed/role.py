@@ -11,7 +11,7 @@ Rules = list[dict[str, Any]]
 
 
 def rules() -> dict[str, Rules]:
-    """Return the rules by where they hold: `watched`, `cluster` and `own`."""
+    """Return the rules by where they hold: `watched`, `listed`, `cluster` and `own`."""
     loaded: dict[str, Rules] = yaml.safe_load(SOURCE.read_text(encoding="utf-8"))
     return loaded
 
@@ -20,7 +20,8 @@ def manifests(account: str, own_namespace: str, watched: tuple[str, ...] = ()) -
     """Return the roles and bindings of an operator: Roles in the watched namespaces, or a ClusterRole for all."""
     granted = rules()
     if watched:
-        bound = [part for namespace in watched for part in _role(account, own_namespace, namespace, granted["watched"])]
+        rules_there = granted["watched"] + granted["listed"]
+        bound = [part for namespace in watched for part in _role(account, own_namespace, namespace, rules_there)]
     else:
         bound = _cluster_role(account, own_namespace, granted["watched"] + granted["cluster"])
     return bound + _role(f"{account}-own", own_namespace, own_namespace, granted["own"], account)

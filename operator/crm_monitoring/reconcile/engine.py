@@ -22,6 +22,7 @@ from crm_monitoring.manifest import (
 from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.children import patience_of
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
+from crm_monitoring.reconcile.namespaces import Namespaces
 from crm_monitoring.reconcile.queue import WorkQueue
 from crm_monitoring.reconcile.resource_pass import PassResult, ResourcePass
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
@@ -70,6 +71,7 @@ class Engine:
         resources: ResourcePass,
         merged: MergedSecrets,
         workloads: WorkloadPass,
+        namespaces: Namespaces,
         observer: Observer,
         clock: Callable[[], float],
     ) -> None:
@@ -78,6 +80,7 @@ class Engine:
         self._resources = resources
         self._merged = merged
         self._workloads = workloads
+        self._namespaces = namespaces
         self._observer = observer
         self._clock = clock
         self._echoes = Echoes()
@@ -90,6 +93,7 @@ class Engine:
             self._queue.add(_resource_key(body))
         self._look_at_workloads_that_we_hold()
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._namespaces.run(), name="namespaces")
             for number in range(workers):
                 group.create_task(self._work(), name=f"worker {number}")
 

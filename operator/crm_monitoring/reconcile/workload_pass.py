@@ -50,12 +50,23 @@ class WorkloadResult:
 
 
 class WorkloadPass:
-    """Sets fields on targets and lets go of them. `now` returns the wall clock, to pace changes."""
+    """Sets fields on targets and lets go of them.
 
-    def __init__(self, cluster: Cluster, caches: Caches, now: Callable[[], datetime]) -> None:
+    `now` returns the wall clock, to pace changes; `terminating` says whether a namespace is being deleted: its workloads
+    go anyway, so nothing is taken off them, and no resource is held up.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        caches: Caches,
+        now: Callable[[], datetime],
+        terminating: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self._cluster = cluster
         self._caches = caches
         self._now = now
+        self._terminating = terminating
 
     @staticmethod
     def holds(workload: Manifest) -> bool:
@@ -111,7 +122,8 @@ class WorkloadPass:
         """Let go of the workload of a resource that is being deleted, then let the resource go."""
         if FINALIZER not in _finalizers(body):
             return
-        for target in target_keys(body):
+        goes_anyway = self._terminating(body["metadata"]["namespace"])
+        for target in () if goes_anyway else target_keys(body):
             live = await self._cluster.get(target)
             if live is not None and self._leaves_with(body, target, live):
                 outcome = await release_workload(self._cluster, live, self._now(), deletion="Remove")
@@ -132,6 +144,7 @@ class WorkloadPass:
         """Have the finalizer on the resource before the first field is set, and only while it is needed."""
         workload = resource.spec.workload
         wanted = workload is not None and workload.deletion_policy == "Remove"
+        wanted = wanted and not self._terminating(resource.metadata.namespace)
         present = FINALIZER in _finalizers(body)
         if wanted != present and not observe:
             self._caches.put(await self._set_finalizer(body, wanted=wanted))
