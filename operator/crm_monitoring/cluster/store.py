@@ -73,6 +73,10 @@ class Store:
         """Return the objects in a namespace, ordered by key."""
         return self._those(self._namespaces.get(namespace, ()))
 
+    def keys_in(self, namespace: str) -> tuple[ObjectKey, ...]:
+        """Return the keys of the objects in a namespace, in their order."""
+        return tuple(sorted(self._namespaces.get(namespace, ())))
+
     def __iter__(self) -> Iterator[Manifest]:
         return (entry.manifest for entry in list(self._entries.values()))
 

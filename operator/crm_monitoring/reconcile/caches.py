@@ -116,6 +116,11 @@ class Caches:
         """Return the CRMMonitoring resources of a namespace."""
         return self.in_namespace(CRM_MONITORING, namespace)
 
+    def resource_keys_in(self, namespace: str) -> tuple[ObjectKey, ...]:
+        """Return the keys of the CRMMonitoring resources of a namespace."""
+        store = self.store(CRM_MONITORING, namespace)
+        return store.keys_in(namespace) if store is not None else ()
+
     def observed(self, target: ObjectKey) -> Observed:
         """Return what the compiler must know for a resource with this target."""
         workload = self.get(target)

@@ -84,11 +84,13 @@ class Engine:
         self._observer = observer
         self._clock = clock
         self._echoes = Echoes()
+        self._running = False
         caches.on_own_write = self._echoes.settle
         self._subscribe()
 
     async def run(self, workers: int) -> None:
         """Work until cancelled. Call it once every cache is synced and this replica leads."""
+        self._running = True
         for body in self._all_resources():
             self._queue.add(_resource_key(body))
         self._look_at_workloads_that_we_hold()
@@ -217,9 +219,10 @@ class Engine:
             self._queue.add(resource)
 
     def _service_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
-        if not _same_wish(before, after):
-            for body in self._caches.resources_in(key.namespace):
-                self._queue.add(_resource_key(body))
+        # The list of a thousand Services would ask for each resource a thousand times before the first is looked at.
+        if self._running and not _same_wish(before, after):
+            for resource in self._caches.resource_keys_in(key.namespace):
+                self._queue.add(resource)
 
     def _reader_changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if not _same_wish(before, after):
