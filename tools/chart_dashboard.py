@@ -40,12 +40,24 @@ def _dashboard() -> Dashboard:
 
 def _state() -> list[Panel]:
     return [
-        stat("Leaders", "Replicas that lead: exactly one of each shard.", "none", [_query("sum({})", "leader", "leaders")]),
+        stat(
+            "Leaders",
+            "Replicas that lead: exactly one of each shard.",
+            "none",
+            [_query("sum({})", "leader", "leaders")],
+        ),
         stat(
             "Resources not ready",
             "CRMMonitoring resources whose condition Ready is False.",
             "none",
-            [_query("sum(max by (shard) ({})) or vector(0)", "resources", "not ready", 'condition="Ready",status="False"')],
+            [
+                _query(
+                    "sum(max by (shard) ({})) or vector(0)",
+                    "resources",
+                    "not ready",
+                    'condition="Ready",status="False"',
+                )
+            ],
             steps=above(1),
         ),
         stat(
