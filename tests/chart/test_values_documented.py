@@ -42,6 +42,47 @@ def test_the_schema_knows_no_value_that_does_not_exist() -> None:
     assert leaves(schema) == exist
 
 
+OPEN = {
+    "global": "values of other charts of an umbrella chart arrive here, too",
+    "resources.claims[]": "Kubernetes' ResourceClaim",
+    "topologySpreadConstraints[]": "Kubernetes' TopologySpreadConstraint",
+    "affinity": "Kubernetes' Affinity",
+    "tolerations[]": "Kubernetes' Toleration",
+    "extraEnv[]": "Kubernetes' EnvVar",
+    "extraVolumes[]": "Kubernetes' Volume",
+    "extraVolumeMounts[]": "Kubernetes' VolumeMount",
+    "extraObjects[]": "Kubernetes' objects of any kind",
+    "networkPolicy.from[]": "Kubernetes' NetworkPolicyPeer",
+    "networkPolicy.egress[]": "Kubernetes' NetworkPolicyEgressRule",
+}
+"""Where the schema takes any key, and whose keys these are: the API server checks them."""
+
+
+def open_objects(part: Any, path: str = "") -> set[str]:
+    """Return where a schema describes an object without saying which keys it may have, or what their values are."""
+    if isinstance(part, list):
+        return {found for item in part for found in open_objects(item, path)}
+    if not isinstance(part, dict):
+        return set()
+    found = {path} if part.get("type") == "object" and part.get("additionalProperties", True) is True else set()
+    for name, below in part.get("properties", {}).items():
+        found |= open_objects(below, f"{path}.{name}".lstrip("."))
+    return found | open_objects(part.get("items"), f"{path}[]") | open_objects(part.get("anyOf"), path)
+
+
+def test_the_schema_refuses_keys_that_it_does_not_know_except_where_they_are_anothers() -> None:
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+
+    assert open_objects(schema) == set(OPEN)
+    assert {name for name, part in schema["$defs"].items() if open_objects(part, name)} == set()
+
+
+def test_an_object_that_takes_any_key_says_whose_keys_these_are() -> None:
+    text = (CHART / "values.schema.json").read_text(encoding="utf-8")
+
+    assert text.count('"$comment"') == len(OPEN)
+
+
 def test_the_scenario_everything_changes_every_value_that_it_can() -> None:
     given = yaml.safe_load(SCENARIOS["everything"].read_text(encoding="utf-8"))
 
