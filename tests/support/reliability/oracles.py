@@ -62,17 +62,16 @@ def write_summary(wanted: Counter[str], found: Counter[str], *, crashes: int = 0
     """O2: every object is written as often as in the undisturbed run.
 
     A crash explains this and no more, each time it happens: of every resource one status more (the operator that
-    starts knows less than the one that ended, and may say so in between), one Event more (what was told already is
-    remembered in memory only), and fewer writes where two became one. Never a second create, delete or patch.
+    starts knows less than the one that ended, and may say so in between), each Event once more (what was told already
+    is remembered in memory only), and fewer writes where two became one. Never a second create, delete or patch.
     """
     said = []
-    resources = {name.split()[2] for name in wanted if name.startswith(f"patch {CRM_MONITORING.plural}/status ")}
     for write in sorted({*wanted, *found}):
         more = 0
         if write.startswith(f"patch {CRM_MONITORING.plural}/status "):
             more = crashes
         elif write == f"create {EVENT.plural}":
-            more = crashes * max(1, len(resources))
+            more = crashes * max(1, wanted[write])
         if found[write] > wanted[write] + more:
             said.append(f"{write}: {found[write]} times instead of {wanted[write]}")
         elif found[write] < wanted[write] and not crashes:
