@@ -35,11 +35,50 @@ def confined(expression: str, scope: Scope) -> str:
 
 def _survives_printing(tree: Any) -> bool:
     try:
-        return repr(parser.parse(_print(tree, None))) == repr(tree)
+        return _shapes(parser.parse(_print(tree, None))) == _shapes(tree)
     except ValueError as error:
         if isinstance(error, Unconfinable):
             raise
         return False
+
+
+def _shapes(tree: Any) -> list[tuple[Any, ...]]:
+    """Return what tells a tree from another: all of each node but its children, and how many these are, in order.
+
+    The parser's own representation of a tree repeats at each level what is below, with ever wider indentation.
+    """
+    return [(type(node).__name__, len(_children(node)), *_own(node)) for node in _nodes(tree)]
+
+
+def _own(node: Any) -> tuple[Any, ...]:
+    """Return what a node says itself."""
+    match node:
+        case parser.ParenExpr() | parser.UnaryExpr():
+            return ()
+        case parser.Call():
+            return (node.func.name,)
+        case parser.SubqueryExpr():
+            return (node.range, node.step, node.offset, str(node.at))
+        case parser.AggregateExpr():
+            modifier = node.modifier
+            return (str(node.op), modifier and (str(modifier.type), modifier.labels), node.param is None)
+        case parser.BinaryExpr():
+            return (str(node.op), *_own_modifier(node.modifier))
+        case _:
+            return (repr(node),)
+
+
+def _own_modifier(modifier: Any) -> tuple[Any, ...]:
+    if modifier is None:
+        return ()
+    matching, filled = modifier.matching, modifier.fill_values
+    return (
+        modifier.return_bool,
+        str(modifier.card),
+        matching and (str(matching.type), matching.labels),
+        modifier.group_labels,
+        (filled.lhs, filled.rhs),
+    )
 
 
 def _nodes(node: Any) -> Iterator[Any]:
