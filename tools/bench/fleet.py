@@ -1,10 +1,10 @@
 """Many resources with their targets, spread over namespaces."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from testbed.apiclient import ApiClient
+from bench.line import Line
 from testbed.controlplane import ControlPlane
 
 NAMESPACES = 10
@@ -18,6 +18,7 @@ class Fleet:
 
     def __init__(self, plane: ControlPlane, size: int) -> None:
         self._plane = plane
+        self._line = Line(plane)
         self._size = size
 
     def prepare(self) -> None:
@@ -35,20 +36,20 @@ class Fleet:
         number %= self._size
         patch = {"spec": {"alerts": {"overrides": {"CRMQueueSizeHigh": {"threshold": threshold}}}}}
         path = f"{_path(self._namespace(number), 'crmmonitorings')}/{_name(number)}"
-        self._plane.api.request("PATCH", path, patch, content_type="application/merge-patch+json")
+        self._line.request("PATCH", path, patch, content_type="application/merge-patch+json")
 
     def rule(self, number: int) -> tuple[str, str]:
         """Return namespace and name of the stock rules of one resource; numbers beyond the fleet begin again."""
         number %= self._size
         return self._namespace(number), f"{_name(number)}-crm-stock"
 
-    def delete_rule(self, number: int) -> str:
-        """Delete the stock rules of one resource; return the uid of what was deleted."""
-        namespace, name = self.rule(number)
-        path = f"{_path(namespace, 'prometheusrules')}/{name}"
-        uid = str(self._plane.api.request("GET", path).body["metadata"]["uid"])
-        self._plane.api.request("DELETE", path)
-        return uid
+    def uid_of_rule(self, number: int) -> str:
+        """Return the uid of the stock rules of one resource."""
+        return str(self._line.request("GET", self._rule_path(number))["metadata"]["uid"])
+
+    def delete_rule(self, number: int) -> None:
+        """Delete the stock rules of one resource."""
+        self._line.request("DELETE", self._rule_path(number))
 
     def resource(self, number: int) -> Json:
         """Return one resource as the API server would."""
@@ -56,25 +57,24 @@ class Fleet:
         body = _resource(number)
         return {**body, "metadata": {**body["metadata"], **metadata}}
 
-    def _each(self, create: Any) -> None:
+    def _each(self, create: Callable[[int], None]) -> None:
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
-            for failed in filter(None, pool.map(create, range(self._size))):
-                raise RuntimeError(failed)
+            for _ in pool.map(create, range(self._size)):
+                pass
 
-    def _create_target(self, number: int) -> str:
-        return _first_failure(self._post(number, body) for body in target(number))
+    def _create_target(self, number: int) -> None:
+        for body in target(number):
+            self._post(number, body)
 
-    def _create_resource(self, number: int) -> str:
-        return self._post(number, _resource(number))
+    def _create_resource(self, number: int) -> None:
+        self._post(number, _resource(number))
 
-    def _post(self, number: int, body: Json) -> str:
-        plural = f"{body['kind'].lower()}s"
-        answer = self._api.request("POST", _path(self._namespace(number), plural), body)
-        return "" if answer.status in (201, 409) else f"{plural}: {answer.status}"
+    def _post(self, number: int, body: Json) -> None:
+        self._line.request("POST", _path(self._namespace(number), f"{body['kind'].lower()}s"), body)
 
-    @property
-    def _api(self) -> ApiClient:
-        return self._plane.api
+    def _rule_path(self, number: int) -> str:
+        namespace, name = self.rule(number)
+        return f"{_path(namespace, 'prometheusrules')}/{name}"
 
     @staticmethod
     def _namespace(number: int) -> str:
@@ -142,7 +142,3 @@ def is_ready(item: Json) -> bool:
     if status.get("observedGeneration") != item["metadata"]["generation"]:
         return False
     return any(entry["type"] == "Ready" and entry["status"] == "True" for entry in status.get("conditions", []))
-
-
-def _first_failure(results: Iterator[str]) -> str:
-    return next(filter(None, results), "")

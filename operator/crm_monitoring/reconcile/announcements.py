@@ -1,5 +1,6 @@
 """Kubernetes Events: on transitions only, never twice within ten minutes, and never in the way of a pass."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -58,7 +59,7 @@ class Announcer:
         self._instance = instance
         self._now = now
         self._on_failure = on_failure
-        self._said: dict[tuple[str, str, str], datetime] = {}
+        self._said: OrderedDict[tuple[str, str, str], datetime] = OrderedDict()
 
     async def announce(self, resource: Mapping[str, Any], announcements: tuple[Announcement, ...]) -> None:
         """Post Events. A failure is counted and otherwise ignored: the status carries the same truth."""
@@ -75,8 +76,8 @@ class Announcer:
                 self._on_failure()
 
     def _forget_before(self, limit: datetime) -> None:
-        for identity in [identity for identity, when in self._said.items() if when < limit]:
-            del self._said[identity]
+        while self._said and next(iter(self._said.values())) < limit:  # the oldest comes first
+            self._said.popitem(last=False)
 
     def _event(self, resource: Mapping[str, Any], reason: EventReason, message: str, now: datetime) -> dict[str, Any]:
         metadata = resource["metadata"]

@@ -29,7 +29,7 @@ class Bed:
         """Let the watch tell of every child."""
         for manifest in self.cluster.objects(CONFIG_MAP):
             store = self.caches.store(CONFIG_MAP, manifest["metadata"]["namespace"])
-            assert store
+            assert store is not None
             store.observe(manifest)
 
 
