@@ -12,6 +12,7 @@ from crm_monitoring.errors import (
     DependencyMissing,
     Forbidden,
     NamespaceTerminating,
+    NotLeading,
     Refused,
     Unavailable,
 )
@@ -106,6 +107,11 @@ def missing_kind(kind: Kind) -> DependencyMissing:
 def nonsense(call: Call) -> Unavailable:
     """Return the error for an answer that no API server would send, such as the page of a proxy."""
     return Unavailable(f"{call}: the answer is not what an API server sends")
+
+
+def not_leading(call: Call) -> NotLeading:
+    """Return the error for a write of a replica that does not lead."""
+    return NotLeading(f"{call}: this replica does not lead and must not write")
 
 
 def unreachable(call: Call) -> Unavailable:

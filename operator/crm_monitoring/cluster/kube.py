@@ -12,12 +12,13 @@ import orjson
 from yarl import URL
 
 from crm_monitoring.cluster.address import accept_of, path_of
-from crm_monitoring.cluster.answers import Absent, Call, Verb, error_of, nonsense, silent, unreachable
+from crm_monitoring.cluster.answers import Absent, Call, Verb, error_of, nonsense, not_leading, silent, unreachable
 from crm_monitoring.cluster.budget import Budget
 from crm_monitoring.cluster.connection import Connection
+from crm_monitoring.cluster.fence import Fenced
 from crm_monitoring.cluster.port import FIELD_MANAGER, Page, WatchEvent
 from crm_monitoring.cluster.stream import Lines, event_of
-from crm_monitoring.errors import ClusterError, NotLeading
+from crm_monitoring.errors import ClusterError
 from crm_monitoring.manifest import CUSTOM_RESOURCE_DEFINITION, Kind, Manifest, ObjectKey, kind_of
 
 _LIBRARY_ERRORS = (aiohttp.ClientError, OSError, ValueError, RuntimeError)
@@ -51,11 +52,11 @@ def _ignore(_: RequestRecord) -> None:
 class KubeCluster:
     """`port.Cluster` over aiohttp. Use it as an async context manager; it owns its session.
 
-    `may_write` is asked right before each write leaves, after any wait for a free slot; the write raises NotLeading
-    when it says no. `budget` bounds the requests per second, `concurrency` those under way, watches not counted. A
-    request fails after `timeout_seconds`, and a stream raises Silent after `idle_seconds` without a byte. The API server
-    sends bookmarks about once a minute, but none for a kind in which nothing has happened since it started. It ends a
-    watch after one to two times `watch_seconds`.
+    `may_write` is asked after any wait for a free slot, and again right before the first byte of a write leaves; the
+    write raises NotLeading when it says no. `budget` bounds the requests per second, `concurrency` those under way,
+    watches not counted. A request fails after `timeout_seconds`, and a stream raises Silent after `idle_seconds`
+    without a byte. The API server sends bookmarks about once a minute, but none for a kind in which nothing has
+    happened since it started. It ends a watch after one to two times `watch_seconds`.
     """
 
     def __init__(
@@ -226,14 +227,14 @@ class KubeCluster:
         query: Mapping[str, str] | None = None,
     ) -> Manifest:
         """Do one request and return the decoded body of a success."""
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else Fenced(orjson.dumps(body), self._may_write)
         failure: ClusterError | None = None
         answer: Any = None
         if self._budget:
             await self._budget.spend()
         async with self._slots:
             if call.verb in _WRITES and not self._may_write():
-                raise NotLeading(f"{call}: this replica does not lead and must not write")
+                raise not_leading(call)
             started = time.monotonic()
             outcome = "Cancelled"
             try:
@@ -250,7 +251,8 @@ class KubeCluster:
             except orjson.JSONDecodeError:
                 failure = nonsense(call)
             except _LIBRARY_ERRORS:
-                outcome, failure = "ConnectionError", unreachable(call)
+                outcome = "ConnectionError"
+                failure = not_leading(call) if data is not None and data.withheld else unreachable(call)
             finally:
                 self._record(call, outcome, started)
         if failure is not None:
@@ -264,7 +266,7 @@ class KubeCluster:
         call: Call,
         path: str,
         *,
-        data: bytes | None = None,
+        data: Fenced | None = None,
         content_type: str = _JSON,
         query: Mapping[str, str] | None = None,
         timeout: aiohttp.ClientTimeout | None = None,

@@ -202,6 +202,15 @@ async def test_leadership_lost_while_waiting_for_a_slot_stops_the_write(server):
     assert len(server.requests) == 1
 
 
+async def test_leadership_lost_between_the_decision_and_the_wire_stops_the_write(server):
+    answers = iter([True, False])
+    async with KubeCluster(server.connection(), may_write=lambda: next(answers)) as cluster:
+        with pytest.raises(NotLeading):
+            await cluster.apply(config_map("a", 1), force=True)
+        await cluster.list(CONFIG_MAP)
+    assert [request.method for request in server.requests] == ["GET"]
+
+
 async def test_no_more_requests_run_than_allowed_and_watches_do_not_count(server, cluster):
     running, most = 0, 0
 
