@@ -25,6 +25,7 @@ from crm_monitoring.reconcile.merged_secrets import MergedSecrets
 from crm_monitoring.reconcile.namespaces import Namespaces
 from crm_monitoring.reconcile.queue import WorkQueue
 from crm_monitoring.reconcile.resource_pass import PassResult, ResourcePass
+from crm_monitoring.reconcile.workload import claimed_by
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
 from crm_monitoring.render.names import INSTANCE_LABEL
 
@@ -178,7 +179,7 @@ class Engine:
             self._queue.add(key)  # also when it comes with the answer of an own write, which never makes a generation
         elif after is not None and not self._caches.own_write:
             self._look_at(key, key, after)
-        if before is None or after is None or before.get("spec") != after.get("spec"):
+        if before is None or after is None or claimed_by(before) != claimed_by(after):
             for body in (before, after):
                 for target in target_keys(body) if body else ():
                     self._target_contested(target, key)

@@ -204,6 +204,17 @@ async def test_nothing_is_let_go_while_the_definition_seems_gone_as_when_an_api_
         assert world.writes() == []
 
 
+async def test_an_edit_that_leaves_the_claim_to_a_workload_alone_concerns_nobody_else():
+    """An author who edits without end would have every other resource of the same workload looked at each time."""
+    beside = [minimal({"workload": {"env": {"logLevel": "INFO"}}}, name=name, uid=f"uid-{name}") for name in ("a", "b")]
+    async with running(*CRM, *beside) as world:
+        before = len(world.seen.passed_keys)
+        world.edit({"environment": "staging"})
+        await asyncio.sleep(0.01)
+        await world.rest()
+        assert {key.name for key in world.seen.passed_keys[before:] if key.kind == CRM_MONITORING} == {"crm"}
+
+
 async def test_passes_that_find_nothing_to_do_leave_room_for_others():
     names = [f"crm-{number}" for number in range(40)]
     async with running(deployment(), service(), *(minimal(name=name, uid=f"uid-{name}") for name in names)) as world:
