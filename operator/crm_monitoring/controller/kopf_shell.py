@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,9 @@ from crm_monitoring.cluster.connection import Connection
 from crm_monitoring.manifest import CRM_MONITORING
 
 _LOG = logging.getLogger("kopf.loop")
+
+BLIND_SECONDS = 8.0
+"""How long kopf may run without asking for resources although their kind is served. Its own attempts take that long."""
 
 CLOSING_SECONDS = 2.0
 """How long kopf's tasks may take to close their connections."""
@@ -41,6 +44,22 @@ class Answer(aiohttp.ClientResponse):
         if said is not None:
             headers[RETRY_AFTER] = f"{said:.0f}"
         return CIMultiDictProxy(headers)
+
+
+class Blind(Exception):
+    """kopf runs, and watches nothing: when it looked for kinds it was told that ours is not there, which is not true."""
+
+
+def answers(seen: threading.Event) -> type[Answer]:
+    """Return a class of answers that set a flag once kopf asks for resources."""
+
+    class Noticed(Answer):
+        async def start(self, connection: Any) -> aiohttp.ClientResponse:
+            if self.url.path.endswith(f"/{CRM_MONITORING.plural}"):
+                seen.set()
+            return await super().start(connection)
+
+    return Noticed
 
 
 class NothingStored(kopf.ProgressStorage):
@@ -86,9 +105,14 @@ class Watch:
     namespaces: Collection[str]
     """Empty: the whole cluster."""
     on_resource: Callable[[str | None, dict[str, Any]], None]
+    is_served: Callable[[], bool] = lambda: False
+    """Whether the kind of the resources is served, as far as is known without kopf. Called in kopf's thread."""
+    blind_seconds: float = BLIND_SECONDS
 
 
-def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.OperatorRegistry:
+def registry(
+    watch: Watch, sessions: list[aiohttp.ClientSession], response_class: type[Answer] = Answer
+) -> kopf.OperatorRegistry:
     """Return the handlers, in a registry of their own. Sessions that they open are added to `sessions`, to be closed."""
     handlers = kopf.OperatorRegistry()
 
@@ -96,15 +120,25 @@ def registry(watch: Watch, sessions: list[aiohttp.ClientSession]) -> kopf.Operat
     async def login(**_: Any) -> kopf.AiohttpSession:
         # kopf logs in at its start and after a 401; the token itself is read anew for each request.
         watch.connection.credentials.distrust()
-        session = watch.connection.open_session(authorize=True, response_class=Answer)
+        session = watch.connection.open_session(authorize=True, response_class=response_class)
         sessions.append(session)
         return kopf.AiohttpSession(server=watch.connection.base_url, aiohttp_session=session)
 
     @kopf.on.event(CRM_MONITORING.group, CRM_MONITORING.version, CRM_MONITORING.plural, registry=handlers)
     async def resource(event: kopf.RawEvent, **_: Any) -> None:
-        watch.on_resource(event["type"], dict(event["object"]))
+        body = dict(event["object"])
+        if _is_resource(body):
+            watch.on_resource(event["type"], body)
 
     return handlers
+
+
+def _is_resource(body: Mapping[str, Any]) -> bool:
+    """Return whether an object of a stream is what it should be. A proxy may put anything there."""
+    metadata = body.get("metadata")
+    kind = (body.get("apiVersion"), body.get("kind")) == (CRM_MONITORING.api_version, CRM_MONITORING.name)
+    named = isinstance(metadata, Mapping) and all(metadata.get(part) for part in ("namespace", "name", "uid"))
+    return kind and named
 
 
 def settings(watch: Watch) -> kopf.OperatorSettings:
@@ -140,19 +174,21 @@ async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> No
     `stop` is set in any case at the end: a thread waits for it, and the loop cannot be closed while it does.
     """
     sessions: list[aiohttp.ClientSession] = []
+    seen = threading.Event()
     asyncio.get_running_loop().set_exception_handler(_tell)
     stopped = asyncio.get_running_loop().run_in_executor(None, stop.wait)
     try:
         # kopf.operator() would wait five seconds for its watchers when one of them failed, and for ever for a stop flag.
         roots = await kopf.spawn_tasks(
-            registry=registry(watch, sessions),
+            registry=registry(watch, sessions, answers(seen)),
             settings=settings(watch),
             standalone=True,
             clusterwide=not watch.namespaces,
             namespaces=sorted(watch.namespaces),
             ready_flag=ready,
         )
-        done, _ = await asyncio.wait({*roots, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        blind = asyncio.create_task(_until_blind(watch, seen))
+        done, _ = await asyncio.wait({*roots, stopped, blind}, return_when=asyncio.FIRST_COMPLETED)
         ended = asyncio.all_tasks() - {asyncio.current_task()}
         for task in ended:
             task.cancel()
@@ -163,6 +199,14 @@ async def run(watch: Watch, stop: threading.Event, ready: threading.Event) -> No
         stop.set()
         for session in sessions:
             await session.close()
+
+
+async def _until_blind(watch: Watch, seen: threading.Event) -> None:
+    """Raise Blind once kopf has not asked for resources for long. Never return."""
+    while True:
+        await asyncio.sleep(watch.blind_seconds)
+        if watch.is_served() and not seen.is_set():
+            raise Blind
 
 
 def run_in_thread(watch: Watch, stop: threading.Event, ready: threading.Event) -> None:

@@ -30,7 +30,7 @@ from crm_monitoring.controller.scope import build_caches, definitions, reflector
 from crm_monitoring.controller.settings import Settings
 from crm_monitoring.controller.supervisor import Supervisor
 from crm_monitoring.controller.telemetry import ConditionCollector, Telemetry
-from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, key_of
+from crm_monitoring.manifest import CRM_MONITORING, Manifest, key_of
 from crm_monitoring.reconcile.announcements import Announcer
 from crm_monitoring.reconcile.engine import Engine
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets
@@ -236,7 +236,10 @@ class Process:
             for lister in listers:
                 lister.poke()
 
-        watch = kopf_shell.Watch(connection, self._settings.namespaces, on_resource)
+        def is_served() -> bool:
+            return any(store.served for store in self._caches.scopes(CRM_MONITORING).values())
+
+        watch = kopf_shell.Watch(connection, self._settings.namespaces, on_resource, is_served)
         return Supervisor(
             lambda stop, ready: kopf_shell.run_in_thread(watch, stop, ready),
             on_restart=on_restart,
@@ -244,10 +247,10 @@ class Process:
         )
 
     def _take(self, type_: str | None, body: Manifest) -> None:
-        """Take an event of kopf into the store of the resources."""
-        key = ObjectKey(CRM_MONITORING, body["metadata"].get("namespace", ""), body["metadata"]["name"])
+        """Take an event of kopf into the store of the resources. `kopf_shell` has made sure that it is about one."""
+        key = key_of(body)
         store = self._caches.store(key.kind, key.namespace)
-        if store is None or key != key_of(body):
+        if store is None:
             return
         if type_ == "DELETED":
             store.forget(body)

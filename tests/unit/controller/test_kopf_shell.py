@@ -22,8 +22,8 @@ EVENT = {
 }
 
 
-def watch(url="http://127.0.0.1:1", namespaces=("shop",), on_resource=lambda *_: None):
-    return Watch(Connection(url, Credentials(lambda: None)), namespaces, on_resource)
+def watch(url="http://127.0.0.1:1", namespaces=("shop",), on_resource=lambda *_: None, is_served=lambda: False):
+    return Watch(Connection(url, Credentials(lambda: None)), namespaces, on_resource, is_served, blind_seconds=0.2)
 
 
 def handlers(registry):
@@ -81,12 +81,14 @@ DISCOVERY = {
 
 
 @asynccontextmanager
-async def api_server(answer_watch):
-    """Play as much of an API server as kopf asks for; return its address."""
+async def api_server(answer_watch, *, hidden=""):
+    """Play as much of an API server as kopf asks for, with a path that is not found; return its address."""
 
     async def answer(request):
         if request.path.endswith(CRM_MONITORING.plural) and "watch" in request.query:
             return await answer_watch(request)
+        if request.path == hidden:
+            return web.json_response({"kind": "Status", "code": 404}, status=404)
         return web.json_response(DISCOVERY.get(request.path) or {"metadata": {"resourceVersion": "5"}, "items": []})
 
     application = web.Application()
@@ -185,3 +187,44 @@ async def test_a_broken_stream_ends_kopf_at_once_and_frees_the_thread_that_waits
     async with api_server(streaming(broken)) as url, running(watch(url)) as (stop, ended):
         assert await asyncio.wait_for(ended, 4) == "WatchingError"
         assert stop.is_set()
+
+
+OURS = f"/apis/{CRM_MONITORING.api_version}"
+
+
+async def test_kopf_that_was_told_that_our_kind_is_not_there_although_it_is_ends_and_may_look_again():
+    async with (
+        api_server(streaming(), hidden=OURS) as url,
+        running(watch(url, is_served=lambda: True)) as (_, ended),
+    ):
+        assert await asyncio.wait_for(ended, 4) == "Blind"
+
+
+@pytest.mark.parametrize(("hidden", "is_served"), {"": True, OURS: False}.items())
+async def test_kopf_that_watches_or_has_nothing_to_watch_goes_on(hidden, is_served):
+    async with (
+        api_server(streaming(), hidden=hidden) as url,
+        running(watch(url, is_served=lambda: is_served)) as (_, ended),
+    ):
+        await asyncio.wait({ended}, timeout=0.8)
+        assert not ended.done()
+
+
+NONSENSE = {
+    "another kind": {**EVENT, "kind": "Stranger"},
+    "another version": {**EVENT, "apiVersion": "example.com/v1"},
+    "no name": {**EVENT, "metadata": {"resourceVersion": "7"}},
+    "no uid": {**EVENT, "metadata": {"name": "crm", "namespace": "shop", "resourceVersion": "7"}},
+}
+
+
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE.keys())
+async def test_what_is_no_resource_is_not_handed_on(body):
+    seen = []
+    lines = [{"type": "ADDED", "object": each} for each in (body, EVENT)]
+    async with (
+        api_server(streaming(*lines)) as url,
+        running(watch(url, on_resource=lambda *event: seen.append(event))),
+    ):
+        await eventually(lambda: seen)
+    assert seen == [("ADDED", EVENT)]
