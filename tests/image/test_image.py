@@ -179,6 +179,8 @@ def container(engine: Engine, image: str, control_plane: ControlPlane, account: 
     command = ["run", "--detach", "--network=host", *bare, *given, f"--volume={account}:{ACCOUNT_FILES}:ro", image]
     name = engine.run(*command).stdout.strip()
     yield name
+    said = engine.run("logs", name)
+    print(said.stdout + said.stderr)  # noqa: T201 - shown when the test failed
     engine.run("rm", "--force", name)
 
 
@@ -192,7 +194,7 @@ def test_it_makes_a_resource_ready_and_ends_when_it_is_told_to(
     tenant.deploy()
 
     tenant.monitor(minimal())
-    tenant.ready(within=60)
+    tenant.ready(within=120)
     engine.run("stop", "--time=20", container)
 
     assert engine.run("inspect", "--format={{.State.ExitCode}}", container).stdout == "0\n"
