@@ -15,7 +15,7 @@ from support.reliability.generate import Generator
 from support.reliability.generated_live import clear
 from support.reliability.oracles import Violations, clean_log, rest, tracebacks
 from support.reliability.record import Recorder
-from support.reliability.snapshot import differences
+from support.reliability.snapshot import Snapshot, differences
 from support.running import RunningOperator
 from testbed.controlplane import ControlPlane
 
@@ -81,9 +81,7 @@ class Campaign:
     def _break_and_revert(self) -> str:
         """Pass through a state that cannot be Ready, and demand the state before it back."""
         name = self.chain.generator.random.choice(sorted(BROKEN))
-        self.chain.make_comparable()
-        self._converged(self.chain)
-        before, good = self.chain.state(), self.chain.spec
+        before, good = self._compare(f"before {name}"), self.chain.spec
         self.chain.write({**deepcopy(good), **BROKEN[name]})
         eventually(lambda: self.chain.tenant.condition("Ready").get("status") == "False", SECONDS_TO_CONVERGE)
         self.chain.settle_claims()
@@ -94,17 +92,20 @@ class Campaign:
         self._recorder.add(plan, converged=not different, seconds=seconds, violations=violations)
         return plan
 
-    def _compare(self, plan: str) -> None:
+    def _compare(self, plan: str) -> Snapshot:
+        """Demand the state that is made fresh, and return it."""
         self.chain.make_comparable()
         self._fresh += 1
         fresh = self.chain.fresh(self._plane, f"{self._name}-{self._fresh:04}")
         self._converged(fresh)
-        seconds, different = self._until(lambda: differences(fresh.state(), self._settled_state()))
+        wanted = fresh.state()
+        seconds, different = self._until(lambda: differences(wanted, self._settled_state()))
         violations: Violations = {"O1": different} if different else {}
         self._recorder.add(plan, converged=not different, seconds=seconds, violations=violations)
         clear(fresh.tenant)
+        return wanted
 
-    def _settled_state(self) -> dict[str, dict[str, object]]:
+    def _settled_state(self) -> Snapshot:
         self.chain.settle_claims()
         return self.chain.state()
 

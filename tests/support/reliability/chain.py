@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from crm_monitoring.api.parsing import parse
+from crm_monitoring.api.references import secret_references
 from crm_monitoring.cluster.port import FIELD_MANAGER
 from crm_monitoring.manifest import (
     ALERTMANAGER,
@@ -158,7 +159,7 @@ class Chain:
     def make_comparable(self) -> None:
         """Leave the states in which the product keeps its last good objects."""
         wanted = {**deepcopy(self.spec), "mode": "Enforce"}
-        for block in ("", "target", "metrics", "notifications", "workload"):
+        for block in ("", "target", "metrics", "blackbox", "notifications", "workload"):
             if block == "target":
                 wanted["target"] = {"name": TARGET}
             else:
@@ -184,7 +185,8 @@ class Chain:
         target = live if (wanted.spec.target.kind, wanted.spec.target.name) == (DEPLOYMENT.name, TARGET) else None
         observed = Observed.of(target, [self.tenant.look(SERVICE, TARGET)])
         values = {key: Sealed(value.encode()) for key, value in credentials(self.word).items()}
-        bundle = render(wanted, observed, dict.fromkeys(SECRET_NAMES, values), RenderSettings(prober=PROBER))
+        secrets = {one.name: values if one.name in SECRET_NAMES else None for one in secret_references(wanted)}
+        bundle = render(wanted, observed, secrets, RenderSettings(prober=PROBER))
         missing = wanted.spec.workload is not None and bundle.workload is None
         return bool(bundle.held) or bundle.fragment_held or missing
 
