@@ -38,6 +38,9 @@ DEFAULT = ("--prober", "blackbox.monitoring:9115")
 RESYNC_SECONDS = 1.2
 """How long it is at most until everything was looked at again."""
 
+PASS_SECONDS = 5.0
+"""How long the first pass of an operator that is ready is waited for; there is none where no resource is."""
+
 FOREIGN: dict[tuple[Kind, str], dict[str, Any]] = {
     (CONFIG_MAP, "somebodys-dashboards"): {"data": {"a.json": "{}"}},
     (SECRET, "somebodys-secret"): {"data": {}},
@@ -115,6 +118,9 @@ class World:
         self.operator.kill()
         self.start()
         eventually(lambda: self.operator.is_ready() or not self.running, within=30)
+        for _ in polled(PASS_SECONDS):
+            if any(str(line.get("event", "")).startswith("reconcile") for line in self.operator.lines()):
+                break
         time.sleep(2 * RESYNC_SECONDS)
 
     def stop(self) -> None:
