@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_monitoring.api.validation import load
@@ -33,19 +33,20 @@ SETTINGS = (RenderSettings(), RenderSettings(cluster="eu-1", runbook_base_url="h
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?", fullmatch=True)
 
 
-def same(build: Builder, body: Manifest, settings: RenderSettings) -> None:
+def same(build: Builder, body: Manifest, chosen: RenderSettings) -> None:
     resource = load(body)
-    assert orjson.dumps(filled(build, resource, settings)) == orjson.dumps(build(resource, settings))
+    assert orjson.dumps(filled(build, resource, chosen)) == orjson.dumps(build(resource, chosen))
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize("wish", WISHES)
 def test_the_bytes_are_those_of_rendering_for(wish: str, builder: str) -> None:
-    for settings in SETTINGS:
-        same(BUILDERS[builder], WISHES[wish], settings)
+    for chosen in SETTINGS:
+        same(BUILDERS[builder], WISHES[wish], chosen)
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
+@settings(max_examples=40, deadline=None)
 @given(name=NAMES | st.just("with.dots"), namespace=NAMES, uid=st.uuids().map(str) | st.just(""))
 def test_any_names_are_filled_in(builder: str, name: str, namespace: str, uid: str) -> None:
     for wish in (minimal, full):
