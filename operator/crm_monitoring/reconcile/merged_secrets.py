@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
-from crm_monitoring.errors import ClusterError, Unavailable
+from crm_monitoring.errors import ClusterError, Refused, Unavailable
 from crm_monitoring.manifest import CRM_MONITORING, SECRET, Manifest, ObjectKey, labels_of
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.children import reason_of
 from crm_monitoring.reconcile.drift import Change, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS
-from crm_monitoring.render import merged
+from crm_monitoring.render import merged, merged_document
 from crm_monitoring.render.bundle import Fragment
 from crm_monitoring.render.names import MANAGED_BY, MANAGED_BY_LABEL
 
@@ -143,20 +143,43 @@ class MergedSecrets:
             chosen = fragment if fragment and not wrong and not (share and share.observe) else kept
             if chosen:
                 fragments[resource] = chosen
-        state = await self._write(secret, live, fragments)
+        content, left_out = self._content(fragments, last_good)
+        problems |= dict.fromkeys(left_out, _too_large(secret))
+        state = await self._write(secret, live, fragments, content)
         for resource, share in sharers.items():
             kept = last_good.get((resource.namespace, resource.name))
             self._tell(resource, problems.get(resource) or Verdict(_outcome(secret, share, kept, live, state)))
         return bool(sharers)
 
-    async def _write(self, secret: ObjectKey, live: Manifest | None, fragments: Mapping[ObjectKey, Fragment]) -> State:
+    def _content(
+        self, fragments: dict[ObjectKey, Fragment], last_good: Mapping[tuple[str, str], Fragment]
+    ) -> tuple[bytes, list[ObjectKey]]:
+        """Return the file, and whose new fragments it has no room for: those are taken out, the youngest first."""
+        try:
+            return merged.merge(fragments.values()), []
+        except Refused:
+            kept = {
+                key: last_good[key.namespace, key.name] for key in fragments if (key.namespace, key.name) in last_good
+            }
+            fitting = merged.fitting({key: fragments[key] for key in sorted(fragments, key=self._age)}, kept)
+            left_out = [key for key, fragment in fragments.items() if fitting.get(key) != fragment]
+            fragments.clear()
+            fragments.update(fitting)
+            return merged.merge(fitting.values()), left_out
+
+    def _age(self, resource: ObjectKey) -> tuple[str, str]:
+        body = self._caches.get(resource)
+        return (body["metadata"].get("creationTimestamp", "") if body else "", resource.name)
+
+    async def _write(
+        self, secret: ObjectKey, live: Manifest | None, fragments: Mapping[ObjectKey, Fragment], content: bytes
+    ) -> State:
         if not fragments:
             if live is not None and not self._sharers(secret):
                 await self._cluster.delete(secret, uid=live["metadata"]["uid"])
                 return State.DELETED
             return State.HELD
         owners = [(r.name, self._uid(r)) for r in sorted(fragments)]
-        content = merged.merge(fragment for _, fragment in sorted(fragments.items()))
         desired = merged.merged_secret(secret.namespace, secret.name, owners, content)
         if live is None:
             await self._cluster.apply(desired, force=True)
@@ -266,6 +289,15 @@ def _outcome(
     if share and share.fragment is None:
         return ObjectOutcome(secret, State.HELD)
     return ObjectOutcome(secret, State.IN_SYNC if state in (State.CREATED, State.CHANGED) else state)
+
+
+def _too_large(secret: ObjectKey) -> Verdict:
+    message = (
+        f"Secret {secret.name} has no room for what spec.notifications gives: all resources that name it share "
+        f"{merged_document.MAX_BYTES // 1024} KiB. Set spec.notifications.secretName to another name, or have fewer receivers."
+    )
+    finding = Finding(ConditionType.NOTIFICATIONS, Reason.REFUSED, message)
+    return Verdict(ObjectOutcome(secret, State.HELD, message), finding)
 
 
 def _invalid(secret: ObjectKey, wrong: tuple[str, ...] | list[str]) -> Verdict:

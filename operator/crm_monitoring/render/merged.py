@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from crm_monitoring.errors import Refused
 from crm_monitoring.manifest import SECRET, Manifest
@@ -13,10 +13,12 @@ from crm_monitoring.render.merged_check import check, check_merged
 from crm_monitoring.render.merged_document import Owner, identity_matchers, owner, owner_of_name
 from crm_monitoring.render.secret_values import SHAPES
 
-__all__ = ["check", "check_merged", "merge", "merged_secret", "redacted", "redacted_secret", "split"]
+__all__ = ["check", "check_merged", "fitting", "merge", "merged_secret", "redacted", "redacted_secret", "split"]
 
 CONTENT_KEY = "alertmanager.yaml"
 """Key of the Secret: the one that prometheus-operator reads."""
+
+Key = TypeVar("Key")
 
 REDACTED_ANNOTATION = "monitoring.crm.io/redacted"
 
@@ -36,6 +38,25 @@ def merge(fragments: Iterable[Fragment]) -> bytes:
     if problems:
         raise Refused(f"{CONTENT_KEY} of all resources that name this Secret: {'; '.join(problems)}")
     return content
+
+
+def fitting(wanted: Mapping[Key, Fragment], kept: Mapping[Key, Fragment]) -> dict[Key, Fragment]:
+    """Return what of the wanted fragments fits into one file that cannot hold all of them.
+
+    What is in the file already stays; then come the wanted fragments, in their order, each if there is room for it.
+    """
+    taken = {key: kept[key] for key in wanted if key in kept}
+    used = sum(map(_size, taken.values()))
+    for key, fragment in wanted.items():
+        more = _size(fragment) - (_size(taken[key]) if key in taken else 0)
+        if used + more <= merged_document.MAX_BYTES or more <= 0:
+            taken[key] = fragment
+            used += more
+    return taken
+
+
+def _size(fragment: Fragment) -> int:
+    return len(merged_document.dump(merged_document.document([fragment])))
 
 
 def split(content: bytes, secret_name: str) -> dict[Owner, Fragment]:

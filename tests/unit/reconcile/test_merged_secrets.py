@@ -1,6 +1,7 @@
 """The merged Secret: one share per resource, the last good one while a new one cannot be had."""
 
 import base64
+from dataclasses import replace
 
 from crm_monitoring.api.conditions import Reason
 from crm_monitoring.api.references import secret_references
@@ -11,6 +12,7 @@ from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share, Verdic
 from crm_monitoring.reconcile.outcome import State
 from crm_monitoring.render import routing
 from crm_monitoring.render.bundle import Fragment
+from crm_monitoring.render.merged_document import MAX_BYTES
 from crm_monitoring.render.observed import Observed
 from crm_monitoring.render.settings import RenderSettings
 from crm_monitoring.sealed import Sealed
@@ -172,3 +174,29 @@ async def test_no_credential_is_visible_in_what_is_remembered() -> None:
     bed.submit("a", fragment("a", "canary"))
     await bed.merged.reconcile(TARGET)
     assert "canary" not in repr(vars(bed.merged))
+
+
+def large(name: str) -> Fragment:
+    """Return a fragment of more than half of what a Secret holds."""
+    small = fragment(name)
+    receiver, *others = small.receivers
+    (slack,) = receiver["slack_configs"]
+    long = {**slack, "text": "x" * (MAX_BYTES * 5 // 9)}
+    return replace(small, receivers=({**receiver, "slack_configs": [long]}, *others))
+
+
+async def test_a_resource_that_does_not_fit_into_the_secret_does_not_keep_the_others_from_being_written() -> None:
+    bed = Bed("a", "b", "c")
+    for name, share in (("a", fragment("a")), ("b", large("b")), ("c", large("c"))):
+        bed.submit(name, share)
+    await bed.merged.reconcile(TARGET)
+    assert bed.owners == ["a", "b"]
+    bed.submit("a", fragment("a", "two"))
+    await bed.merged.reconcile(TARGET)
+    assert URL.format("two") in bed.content
+    assert bed.owners == ["a", "b"]
+    verdict = bed.submit("c", large("c"))
+    assert verdict is not None
+    assert verdict.finding is not None
+    assert (verdict.outcome.state, verdict.finding.reason) == (State.HELD, Reason.REFUSED)
+    assert "another name" in verdict.finding.message
