@@ -6,7 +6,7 @@ rendering, and gives the same bytes.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -33,12 +33,18 @@ _PLAIN = re.compile(r"[a-z0-9-]*")
 """Names that stand for themselves in JSON, PromQL and regular expressions: a dot does not in the last."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """What the objects depend on, names aside. The resource serves to render them; the text tells wishes apart."""
+@dataclass(slots=True)
+class _Place:
+    """Where the mould of a wish is kept, from the second time on that it is asked for."""
 
-    text: str
-    resource: CRMMonitoring = field(compare=False)
+    asked: bool = False
+    pieces: tuple[bytes, ...] = ()
+
+
+@lru_cache(maxsize=_KEPT)
+def _place(build: Builder, wish: str, settings: RenderSettings) -> _Place:
+    """Return the place for what depends on a wish, the resource's spec without its target, and on nothing else."""
+    return _Place()
 
 
 def filled(build: Builder, resource: CRMMonitoring, settings: RenderSettings) -> tuple[Manifest, ...]:
@@ -48,7 +54,12 @@ def filled(build: Builder, resource: CRMMonitoring, settings: RenderSettings) ->
     plain = all(map(_PLAIN.fullmatch, (metadata.namespace, metadata.name, metadata.uid)))
     if not plain or _MARK in text or _MARK in f"{metadata} {settings}":
         return build(resource, settings)
-    pieces = list(_mould(build, _Wish(text, resource), settings))
+    place = _place(build, text, settings)
+    if not place.asked:
+        place.asked = True  # most that are edited are unlike all others: a mould would serve nobody
+        return build(resource, settings)
+    place.pieces = place.pieces or _mould(build, resource, settings)
+    pieces = list(place.pieces)
     values = dict(zip(_MARKS, _names(resource), strict=True))
     pieces[1::2] = map(values.__getitem__, pieces[1::2])
     objects: list[Manifest] = orjson.loads(b"".join(pieces))
@@ -66,13 +77,18 @@ def _marked(spec: Any) -> CRMMonitoring:
     return CRMMonitoring.model_construct(metadata=_MARKED, spec=spec)
 
 
-_MARKS = _names(_marked(None))
-_ANY_MARK = re.compile(b"(" + b"|".join(map(re.escape, _MARKS)) + b")")
+_NAMESPACE_NAME_UID, _HASHES = _names(_marked(None))[:3], _names(_marked(None))[3:]
+_HASH_MARKS = [f"{_MARK}{audience}".encode() for audience in _AUDIENCES]
+_MARKS = [*_NAMESPACE_NAME_UID, *_HASH_MARKS]
+# Marks have one beginning, for which the search is several times as fast as for one of many words.
+_ANY_MARK = re.compile(b"(%b(?:%b))" % (_MARK.encode(), b"|".join(mark[len(_MARK) :] for mark in _MARKS)))
 
 
-@lru_cache(maxsize=_KEPT)
-def _mould(build: Builder, wish: _Wish, settings: RenderSettings) -> tuple[bytes, ...]:
+def _mould(build: Builder, resource: CRMMonitoring, settings: RenderSettings) -> tuple[bytes, ...]:
     """Return the JSON of the objects, cut at the marks: text and mark by turns, from text to text."""
-    spec = wish.resource.spec.model_copy(update={"target": None})
+    spec = resource.spec.model_copy(update={"target": None})
     objects = build(_marked(spec), settings)
-    return tuple(_ANY_MARK.split(orjson.dumps(objects)))
+    text = orjson.dumps(objects)
+    for hashed, mark in zip(_HASHES, _HASH_MARKS, strict=True):
+        text = text.replace(hashed, mark)
+    return tuple(_ANY_MARK.split(text))

@@ -35,7 +35,9 @@ NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?", fullmatch=True)
 
 def same(build: Builder, body: Manifest, chosen: RenderSettings) -> None:
     resource = load(body)
-    assert orjson.dumps(filled(build, resource, chosen)) == orjson.dumps(build(resource, chosen))
+    rendered = orjson.dumps(build(resource, chosen))
+    for _ in range(3):  # rendered, then moulded, then filled in again
+        assert orjson.dumps(filled(build, resource, chosen)) == rendered
 
 
 @pytest.mark.parametrize("builder", BUILDERS)
@@ -68,6 +70,6 @@ def test_no_wish_gets_the_objects_of_another_that_differs_in(change: str) -> Non
     def both(body: Manifest) -> list[Any]:
         return [filled(build, load(body), RenderSettings()) for build in BUILDERS.values()]
 
-    assert both(full()) != both(full(CHANGES[change]))
+    assert both(full()) == both(full()) != both(full(CHANGES[change]))
     for build in BUILDERS.values():
         same(build, full(CHANGES[change]), RenderSettings())
