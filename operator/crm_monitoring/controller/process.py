@@ -66,7 +66,6 @@ class Process:
         """Work until SIGTERM or SIGINT (exit code 0), or until the Lease is lost (exit code 1)."""
         settings, telemetry = self._settings, self._telemetry
         gc.freeze()  # what was imported stays: the garbage collector spent a tenth of the CPU time, most on that
-        gc.set_threshold(5000, 20, 20)
         connection = Connection.load(settings.kubeconfig, context=settings.context)
         async with AsyncExitStack() as stack:
             lease_cluster = await stack.enter_async_context(

@@ -13,9 +13,6 @@ from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 
-_UNSEEN = ""
-"""In place of a fingerprint: the child was made as desired, and its content was not seen yet."""
-
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
 
 
@@ -40,7 +37,9 @@ class Children:
         self._caches = caches
         self._tolerated: dict[ObjectKey, tuple[Difference, ...]] = {}
         self._settled: dict[ObjectKey, tuple[str, str]] = {}
-        """At which resourceVersion a child was made or found to be as desired, and the fingerprint of what was desired."""
+        """At which resourceVersion a child was found to be as desired, and the fingerprint of what was desired."""
+        self._made: dict[ObjectKey, tuple[str, str]] = {}
+        """The same of children that were made and whose content the watch did not tell yet."""
         for kind in CHILD_KINDS:
             for store in caches.scopes(kind).values():
                 store.subscribe(self._changed)
@@ -71,7 +70,7 @@ class Children:
         if observe if live is None else fingerprint.is_condensed(live):
             live = await self._cluster.get(key)
         if live is None and not observe:
-            if await self._create(key, desired):
+            if await self._create(key, desired, wanted):
                 return ChildResult(ObjectOutcome(key, State.CREATED))
             live = await self._cluster.get(key)
         if live is not None and _is_left_over(live, desired):
@@ -104,6 +103,7 @@ class Children:
     def _changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if after is None:
             self._settled.pop(key, None)
+            self._made.pop(key, None)
             self._tolerated.pop(key, None)
 
     async def _settle(
@@ -138,22 +138,24 @@ class Children:
     def _is_settled(self, key: ObjectKey, live: Manifest, wanted: str) -> bool:
         """Return whether an object is known to be as desired."""
         version = live["metadata"]["resourceVersion"]
-        if self._settled.get(key) != (version, wanted):
-            if fingerprint.of(live) != wanted:
-                return False
-            self._settled[key] = (version, wanted)
-        return True
+        found = fingerprint.of(live)
+        if found == fingerprint.UNSEEN:
+            return self._made.get(key) == (version, wanted)
+        if found == wanted:
+            self._note_settled(key, wanted, live)
+        return self._settled.get(key) == (version, wanted)
 
     def _is_ours_alone(self, key: ObjectKey, live: Manifest) -> bool:
         """Return whether an object is as it was last desired, and nobody else owns a part: then an apply is enough."""
-        settled = self._settled.get(key)
+        settled = self._made.get(key) or self._settled.get(key)
         known = settled is not None and settled[0] == live["metadata"]["resourceVersion"]
         return known and fingerprint.of(live) is not None
 
     def _note_settled(self, key: ObjectKey, wanted: str, live: Manifest) -> None:
         self._settled[key] = (live["metadata"]["resourceVersion"], wanted)
+        self._made.pop(key, None)
 
-    async def _create(self, key: ObjectKey, desired: Manifest) -> bool:
+    async def _create(self, key: ObjectKey, desired: Manifest, wanted: str) -> bool:
         """Create a child and return True; return False, and write nothing, when an object of its name exists."""
         metadata = {**desired["metadata"], "resourceVersion": ABSENT}
         try:
@@ -162,7 +164,7 @@ class Children:
         except Conflict:
             return False
         self._caches.put(created, brief=True)
-        self._note_settled(key, _UNSEEN, created)
+        self._made[key] = (created["metadata"]["resourceVersion"], wanted)
         return True
 
     async def _applied(self, desired: Manifest) -> Manifest:

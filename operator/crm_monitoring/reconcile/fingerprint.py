@@ -16,6 +16,9 @@ from crm_monitoring.manifest import Manifest, labels_of
 from crm_monitoring.reconcile.drift import CONTENT, Fields, ownership
 from crm_monitoring.render.names import INSTANCE_LABEL
 
+UNSEEN = ""
+"""In place of a fingerprint: nothing but metadata was seen of the object."""
+
 _FINGERPRINT = "fingerprint"
 _KEPT_METADATA = ("name", "namespace", "uid", "resourceVersion", "generation", "deletionTimestamp", "ownerReferences")
 _COMPARED_METADATA = ("labels", "annotations", "ownerReferences")
@@ -31,7 +34,8 @@ def condensed(live: Manifest) -> Manifest:
     instance = labels_of(live).get(INSTANCE_LABEL)
     if instance is not None:
         kept["labels"] = {INSTANCE_LABEL: instance}
-    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": kept, _FINGERPRINT: of_live(live)}
+    found = of_live(live) if any(part in live for part in CONTENT) else UNSEEN
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": kept, _FINGERPRINT: found}
 
 
 def is_condensed(live: Mapping[str, Any]) -> bool:
