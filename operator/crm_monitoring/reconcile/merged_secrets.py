@@ -8,42 +8,23 @@ at its last good version, which is read back from the live Secret: that survives
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
 
-from crm_monitoring.api.conditions import ConditionType, Finding, Reason
+from crm_monitoring.api.conditions import ConditionType
 from crm_monitoring.cluster.port import FIELD_MANAGER, Cluster
 from crm_monitoring.errors import ClusterError, Refused, Unavailable
 from crm_monitoring.manifest import CRM_MONITORING, SECRET, Manifest, ObjectKey, labels_of
+from crm_monitoring.reconcile import shares
 from crm_monitoring.reconcile.caches import Caches
-from crm_monitoring.reconcile.children import reason_of
 from crm_monitoring.reconcile.drift import Change, compare
+from crm_monitoring.reconcile.left_secrets import LeftSecrets
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS
-from crm_monitoring.render import merged, merged_document
+from crm_monitoring.reconcile.shares import Share, Verdict
+from crm_monitoring.render import merged
 from crm_monitoring.render.bundle import Fragment
 from crm_monitoring.render.names import MANAGED_BY, MANAGED_BY_LABEL
 
 CONTENT_KEY = "alertmanager.yaml"
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one resource puts into a merged Secret."""
-
-    secret: ObjectKey
-    uid: str
-    fragment: Fragment | None = field(repr=False)
-    """None: it cannot be computed now, so the last good one stays."""
-    observe: bool = False
-    """True: say what would be written, write nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a share fared."""
-
-    outcome: ObjectOutcome
-    finding: Finding | None = None
 
 
 class MergedSecrets:
@@ -63,26 +44,30 @@ class MergedSecrets:
         self._cluster = cluster
         self._caches = caches
         self._look_at = look_at
-        self._shares: dict[ObjectKey, Share | None] = {}
+        self._given: dict[ObjectKey, Share | None] = {}
         self._verdicts: dict[ObjectKey, Verdict] = {}
-        self._left: dict[ObjectKey, dict[ObjectKey, Verdict | None]] = {}
+        self._left = LeftSecrets()
+        self._observing: set[ObjectKey] = set()
 
-    def submit(self, resource: ObjectKey, share: Share | None, noted: Collection[ObjectKey] = ()) -> Verdict | None:
+    def submit(
+        self, resource: ObjectKey, share: Share | None, noted: Collection[ObjectKey] = (), *, observe: bool
+    ) -> Verdict | None:
         """Take a resource's share (None: it has none) and return its verdict, or None while that is not known.
 
         When the verdict comes to be known the resource is looked at again. `noted` are Secrets in which it may have had
-        a share before this process began: they are looked at, too.
+        a share before this process began: they are looked at, too. With `observe` it is only told what would be written.
         """
-        before = self._shares.get(resource)
-        first = resource not in self._shares
-        self._shares[resource] = share
-        if share != before or first:
+        before = self._given.get(resource)
+        first = resource not in self._given
+        news = first or share != before or observe != (resource in self._observing)
+        self._given[resource] = share
+        (self._observing.add if observe else self._observing.discard)(resource)
+        if news:
             self._verdicts.pop(resource, None)
             present = {share.secret} if share else set()
-            left = {before.secret} if before else set(noted if first else ())
-            waiting = {*self._left.pop(resource, {}), *left} - present
-            if waiting:
-                self._left[resource] = dict.fromkeys(waiting)
+            had = {before.secret} if before else set(noted if first else ())
+            left = {*self._left.of(resource), *had} - present
+            self._left.leave(resource, left)
             for secret in present | left:
                 self._look_at(secret)
         return self._verdicts.get(resource)
@@ -92,21 +77,21 @@ class MergedSecrets:
 
         As long as that is so its status must name them: an operator that starts knows of them from there only.
         """
-        return self._left.get(resource, {})
+        return self._left.of(resource)
 
     def forget(self, resource: ObjectKey) -> None:
         """Take note that a resource is gone."""
-        share = self._shares.pop(resource, None)
-        self._verdicts.pop(resource, None)
-        self._left.pop(resource, None)
-        if share:
-            self._look_at(share.secret)
+        share = self._given.get(resource)
+        for secret in {*self._left.of(resource), *([share.secret] if share else ())}:
+            self._look_at(secret)
+        self.hold(resource)
 
     def hold(self, resource: ObjectKey) -> None:
         """Keep the last good share, wherever it is, of a resource that is too broken to tell what it wants."""
-        self._shares.pop(resource, None)
+        self._given.pop(resource, None)
         self._verdicts.pop(resource, None)
-        self._left.pop(resource, None)
+        self._left.leave(resource, ())
+        self._observing.discard(resource)
 
     async def reconcile(self, secret: ObjectKey) -> bool:
         """Merge one Secret and write it when its bytes change. Return whether it is still in use.
@@ -115,21 +100,22 @@ class MergedSecrets:
         """
         if not self._caches.served(CRM_MONITORING, secret.namespace):
             return True  # an API server that starts serves no custom kinds; who shares the Secret cannot be known then
-        leaving = [resource for resource, secrets in self._left.items() if secret in secrets]
+        leaving = self._left.by(secret)
+        inside: Collection[ObjectKey] = ()
         try:
             live = await self._cluster.get(secret)
             if live is not None and not _is_ours(live):
-                self._tell_conflict(secret)
-                is_used = bool(self._sharers(secret))
+                self._tell_all(secret, shares.conflict(secret))
             else:
-                is_used = await self._merge(secret, live)
+                inside = await self._merge(secret, live)
         except ClusterError as error:
             self._tell_failure(secret, error)
             raise
-        self._settle_left(secret, leaving)
-        return is_used
+        self._settle_left(secret, leaving, inside)
+        return bool(self._sharers(secret))
 
-    async def _merge(self, secret: ObjectKey, live: Manifest | None) -> bool:
+    async def _merge(self, secret: ObjectKey, live: Manifest | None) -> Collection[ObjectKey]:
+        """Write what the sharers put into a Secret; return those of whom something is in it now."""
         last_good = merged.split(_content(live), secret.name) if live else {}
         problems: dict[ObjectKey, Verdict] = {}
         fragments: dict[ObjectKey, Fragment] = {}
@@ -139,17 +125,23 @@ class MergedSecrets:
             fragment = share.fragment if share else None
             wrong = merged.check(fragment) if fragment else ()
             if wrong:
-                problems[resource] = _invalid(secret, wrong)
-            chosen = fragment if fragment and not wrong and not (share and share.observe) else kept
+                problems[resource] = shares.invalid(secret, wrong)
+            chosen = fragment if fragment and not wrong and resource not in self._observing else kept
             if chosen:
                 fragments[resource] = chosen
         content, left_out = self._content(fragments, last_good)
-        problems |= dict.fromkeys(left_out, _too_large(secret))
+        problems |= dict.fromkeys(left_out, shares.too_large(secret))
         state = await self._write(secret, live, fragments, content)
         for resource, share in sharers.items():
             kept = last_good.get((resource.namespace, resource.name))
-            self._tell(resource, problems.get(resource) or Verdict(_outcome(secret, share, kept, live, state)))
-        return bool(sharers)
+            told = (
+                shares.would(secret, share, kept, live)
+                if resource in self._observing
+                else shares.stands(secret, share, state)
+            )
+            if share or resource not in self._given:
+                self._tell(resource, problems.get(resource) or told)
+        return fragments
 
     def _content(
         self, fragments: dict[ObjectKey, Fragment], last_good: Mapping[tuple[str, str], Fragment]
@@ -206,12 +198,14 @@ class MergedSecrets:
         sharers: dict[ObjectKey, Share | None] = {}
         for body in self._caches.resources_in(secret.namespace):
             resource = ObjectKey(CRM_MONITORING, secret.namespace, body["metadata"]["name"])
-            if resource not in self._shares:
+            if resource not in self._given:
                 sharers[resource] = None
             else:
-                share = self._shares[resource]
+                share = self._given[resource]
                 if share and share.secret == secret:
                     sharers[resource] = share
+                elif resource in self._observing and secret in self._left.of(resource):
+                    sharers[resource] = None
         return sharers
 
     def _uid(self, resource: ObjectKey) -> str:
@@ -221,7 +215,7 @@ class MergedSecrets:
         return str(body["metadata"]["uid"])
 
     def _tell(self, resource: ObjectKey, verdict: Verdict) -> None:
-        if resource in self._shares and self._verdicts.get(resource) != verdict:
+        if resource in self._given and self._verdicts.get(resource) != verdict:
             self._verdicts[resource] = verdict
             self._look_at(resource)
 
@@ -230,31 +224,22 @@ class MergedSecrets:
             self._tell(resource, verdict)
 
     def _tell_failure(self, secret: ObjectKey, error: ClusterError) -> None:
-        outcome = ObjectOutcome(secret, State.FAILED, error.message)
-        self._tell_all(secret, Verdict(outcome, Finding(ConditionType.NOTIFICATIONS, reason_of(error), error.message)))
-        verdict = Verdict(outcome, Finding(ConditionType.APPLIED, reason_of(error), error.message))
-        for resource, secrets in self._left.items():
-            if secret in secrets and secrets[secret] != verdict:
-                secrets[secret] = verdict
+        self._tell_all(secret, shares.failure(secret, error, ConditionType.NOTIFICATIONS))
+        verdict = shares.failure(secret, error, ConditionType.APPLIED)
+        for resource in self._left.by(secret):
+            if self._left.judge(resource, secret, verdict):
                 self._look_at(resource)
 
-    def _settle_left(self, secret: ObjectKey, leaving: Collection[ObjectKey]) -> None:
-        """Take note that a merge without those who had left before it began is done."""
+    def _settle_left(self, secret: ObjectKey, leaving: Collection[ObjectKey], inside: Collection[ObjectKey]) -> None:
+        """Take note that a merge is done without those who had left before it began; `inside` are those still in it."""
         for resource in leaving:
-            secrets = self._left.get(resource, {})
-            if secret in secrets:
-                del secrets[secret]
+            if resource in inside and resource in self._observing:
+                state = State.WOULD_DELETE if len(inside) == 1 else State.WOULD_CHANGE
+                news = self._left.judge(resource, secret, Verdict(ObjectOutcome(secret, state)))
+            else:
+                news = self._left.settle(resource, secret)
+            if news:
                 self._look_at(resource)
-            if not secrets:
-                self._left.pop(resource, None)
-
-    def _tell_conflict(self, secret: ObjectKey) -> None:
-        message = (
-            f"Secret {secret.name} exists and was not made by this operator; it was not touched. "
-            f"Delete it, or set spec.notifications.secretName to another name."
-        )
-        finding = Finding(ConditionType.NOTIFICATIONS, Reason.NAME_CONFLICT, message)
-        self._tell_all(secret, Verdict(ObjectOutcome(secret, State.CONFLICT, message), finding))
 
 
 def noted(body: Manifest) -> list[ObjectKey]:
@@ -277,30 +262,3 @@ def _content(live: Manifest) -> bytes:
         return base64.b64decode((live.get("data") or {}).get(CONTENT_KEY, ""), validate=True)
     except (binascii.Error, ValueError):
         return b""
-
-
-def _outcome(
-    secret: ObjectKey, share: Share | None, kept: Fragment | None, live: Manifest | None, state: State
-) -> ObjectOutcome:
-    if share and share.observe:
-        if share.fragment is None or share.fragment == kept:
-            return ObjectOutcome(secret, State.IN_SYNC if kept else State.HELD)
-        return ObjectOutcome(secret, State.WOULD_CHANGE if live else State.WOULD_CREATE)
-    if share and share.fragment is None:
-        return ObjectOutcome(secret, State.HELD)
-    return ObjectOutcome(secret, State.IN_SYNC if state in (State.CREATED, State.CHANGED) else state)
-
-
-def _too_large(secret: ObjectKey) -> Verdict:
-    message = (
-        f"Secret {secret.name} has no room for what spec.notifications gives: all resources that name it share "
-        f"{merged_document.MAX_BYTES // 1024} KiB. Set spec.notifications.secretName to another name, or have fewer receivers."
-    )
-    finding = Finding(ConditionType.NOTIFICATIONS, Reason.REFUSED, message)
-    return Verdict(ObjectOutcome(secret, State.HELD, message), finding)
-
-
-def _invalid(secret: ObjectKey, wrong: tuple[str, ...] | list[str]) -> Verdict:
-    message = f"spec.notifications gives a configuration that Alertmanager would refuse: {'; '.join(wrong)}."
-    finding = Finding(ConditionType.NOTIFICATIONS, Reason.FRAGMENT_INVALID, message)
-    return Verdict(ObjectOutcome(secret, State.HELD, message), finding)

@@ -19,9 +19,10 @@ from crm_monitoring.reconcile import selection
 from crm_monitoring.reconcile.announcements import Announcer, transitions
 from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.children import Children, ChildResult, patience_of, reason_of
-from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share, noted
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets, noted
 from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS, SecretReader
+from crm_monitoring.reconcile.shares import Share
 from crm_monitoring.reconcile.status import Status, summarise
 from crm_monitoring.reconcile.workload_pass import WorkloadPass, WorkloadResult
 from crm_monitoring.render import retention
@@ -134,8 +135,8 @@ class ResourcePass:
                 generation, findings=(finding,), transient=True, concerns=concerns, patience_seconds=patience
             )
         bundle = render(resource, observed, secrets, self._settings)
-        share = self._share(resource, bundle, observe=observe)
-        verdict = self._merged.submit(key, share, noted(body))
+        share = _share(resource, bundle)
+        verdict = self._merged.submit(key, share, noted(body), observe=observe)
         results = await self._apply(resource, bundle, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, observe=observe)
         outcome = replace(self._outcome(resource, judged, bundle, results, workload), concerns=concerns)
@@ -167,13 +168,6 @@ class ResourcePass:
         elif not observe:
             self._rendered[uid] = digest
         return [_restored(result) for result in results] if known == digest else results
-
-    def _share(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> Share | None:
-        notifications = resource.spec.notifications
-        if notifications is None or notifications.mode != "Secret":
-            return None
-        secret = ObjectKey(SECRET, resource.metadata.namespace, notifications.secret_name)
-        return Share(secret, resource.metadata.uid, bundle.fragment, observe)
 
     def _unselected(self, resource: CRMMonitoring, bundle: Bundle) -> Finding | None:
         """Return a finding when it can be told that no Alertmanager loads what is written."""
@@ -244,6 +238,14 @@ class ResourcePass:
             return await self._cluster.patch_status(key, body["metadata"]["uid"], status, resource_version=version)
         except Conflict as error:
             raise Unavailable(error.message) from None
+
+
+def _share(resource: CRMMonitoring, bundle: Bundle) -> Share | None:
+    notifications = resource.spec.notifications
+    if notifications is None or notifications.mode != "Secret":
+        return None
+    secret = ObjectKey(SECRET, resource.metadata.namespace, notifications.secret_name)
+    return Share(secret, resource.metadata.uid, bundle.fragment)
 
 
 def _concerns(resource: CRMMonitoring, observed: Observed) -> frozenset[ConditionType]:

@@ -8,8 +8,9 @@ from crm_monitoring.api.references import secret_references
 from crm_monitoring.api.validation import load
 from crm_monitoring.cluster.fake import FakeCluster
 from crm_monitoring.manifest import SECRET, Manifest, ObjectKey, key_of
-from crm_monitoring.reconcile.merged_secrets import MergedSecrets, Share, Verdict
+from crm_monitoring.reconcile.merged_secrets import MergedSecrets
 from crm_monitoring.reconcile.outcome import State
+from crm_monitoring.reconcile.shares import Share, Verdict
 from crm_monitoring.render import routing
 from crm_monitoring.render.bundle import Fragment
 from crm_monitoring.render.merged_document import MAX_BYTES
@@ -50,7 +51,7 @@ class Bed:
         self.merged = MergedSecrets(self.cluster, self.caches, self.asked.append)
 
     def submit(self, name: str, share: Fragment | None, *, observe: bool = False) -> Verdict | None:
-        return self.merged.submit(key_of(resource(name)), Share(TARGET, f"uid-{name}", share, observe))
+        return self.merged.submit(key_of(resource(name)), Share(TARGET, f"uid-{name}", share), observe=observe)
 
     @property
     def content(self) -> str:
@@ -130,7 +131,7 @@ async def test_the_secret_goes_with_the_last_share() -> None:
     bed = Bed("a")
     bed.submit("a", fragment("a"))
     await bed.merged.reconcile(TARGET)
-    bed.merged.submit(key_of(resource("a")), None)
+    bed.merged.submit(key_of(resource("a")), None, observe=False)
     await bed.merged.reconcile(TARGET)
     assert live(bed.cluster, SECRET) == {}
 

@@ -60,3 +60,36 @@ async def test_a_secret_that_cannot_be_deleted_is_told_and_keeps_the_resource_fr
         await eventually(lambda: MERGED not in secrets(world))
         await eventually(lambda: world.ready() == "True")
         assert noted(world) == {}
+
+
+@pytest.mark.parametrize("change", LEAVING.values(), ids=LEAVING.keys())
+async def test_a_resource_that_only_observes_leaves_no_secret_until_it_enforces_again(change: Mapping[str, Any]) -> None:
+    async with running(*NOTIFYING) as world:
+        (before,) = (body for body in world.cluster.objects(SECRET) if body["metadata"]["name"] == MERGED)
+        world.edit({"mode": "Observe", **change})
+        await eventually(lambda: noted(world).get(MERGED) == "WouldDelete")
+        await world.rest()
+        assert before in world.cluster.objects(SECRET)
+        world.edit({"mode": "Enforce"})
+        await eventually(lambda: MERGED not in secrets(world))
+        await eventually(lambda: MERGED not in noted(world))
+
+
+async def test_an_operator_that_starts_takes_nothing_from_a_resource_that_only_observes() -> None:
+    async with running(*NOTIFYING) as world:
+        world.edit({"mode": "Observe", "notifications": None})
+        await eventually(lambda: noted(world).get(MERGED) == "WouldDelete")
+        present = [*world.cluster.objects()]
+    async with running(*present) as again:
+        await again.rest()
+        assert noted(again) == {MERGED: "WouldDelete"}
+        assert MERGED in secrets(again)
+
+
+async def test_a_secret_that_others_share_would_change_without_a_resource_that_only_observes() -> None:
+    other = {**quickstart(), "metadata": {**quickstart()["metadata"], "name": "other", "uid": "uid-other"}}
+    async with running(*NOTIFYING, other) as world:
+        await eventually(lambda: MERGED in secrets(world))
+        await world.rest()
+        world.edit({"mode": "Observe", "notifications": None})
+        await eventually(lambda: noted(world).get(MERGED) == "WouldChange")
