@@ -101,6 +101,14 @@ class FaultProxy:
         """Return how many matching streams are open."""
         return sum(map(match, tuple(self._streams.values())))
 
+    def refuse(self) -> None:
+        """Break every connection and let nobody connect, as a path that is gone."""
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+
+    def accept(self) -> None:
+        """Take connections again, on the same port."""
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+
     def requests(self, match: Callable[[Asked], bool], since: int = 0) -> list[Record]:
         """Return the matching part of the trace from an index on."""
         return [record for record in self.trace[since:] if match(record.asked)]
@@ -122,18 +130,28 @@ class FaultProxy:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         application = web.Application(client_max_size=64 * 1024 * 1024)
         application.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
+        await self._runner.setup()
         connector = aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context(cafile=str(self._authority)))
         async with aiohttp.ClientSession(
             connector=connector, auto_decompress=False, timeout=aiohttp.ClientTimeout(total=None)
         ) as self.session:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.port = int(runner.addresses[0][1])
+            await self._listen()
+            self.port = int(self._runner.addresses[0][1])
             self._started.set()
             await self._ended.wait()
             self._feed(lambda _: True, None)
-            await runner.cleanup()
+            await self._runner.cleanup()
+
+    async def _listen(self) -> None:
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def _close(self) -> None:
+        for site in list(self._runner.sites):
+            await site.stop()
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport:
+                connection.transport.abort()
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = Asked.of(request.method, request.path, request.query, request.headers.get("Content-Type", ""))

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +36,10 @@ class AuditEvent:
     name: str
     code: int
     uri: str
+    received: float = 0.0
+    """When the API server had the request, by its clock, in seconds since 1970."""
+    finished: float = 0.0
+    """When it had answered."""
 
     @property
     def is_write(self) -> bool:
@@ -65,6 +70,8 @@ class AuditEvent:
             name=reference.get("name", ""),
             code=(raw.get("responseStatus") or {}).get("code", 0),
             uri=raw["requestURI"],
+            received=datetime.fromisoformat(raw["requestReceivedTimestamp"]).timestamp(),
+            finished=datetime.fromisoformat(raw["stageTimestamp"]).timestamp(),
         )
 
 

@@ -1,6 +1,6 @@
 """What must be true of every run, whatever was done to the operator in it. Each oracle returns violations as sentences.
 
-They are pure: they judge what was recorded of a run, and never ask a cluster. O4 is `truth`.
+They are pure: they judge what was recorded of a run, and never ask a cluster. O4 is `truth`, O11 is `leases`.
 """
 
 import json
@@ -27,6 +27,7 @@ NAMES = {
     "O8": "consumers",
     "O9": "process",
     "O10": "permissions",
+    "O11": "one leader",
 }
 """The oracles by number, in words for the report."""
 
