@@ -30,12 +30,12 @@ def _applying(change: Callable[[Children, dict[str, Any], int], Any]) -> None:
     """Have something happen before each child is applied; what it returns, if anything, is the result."""
     applied: dict[str, int] = {}
 
-    async def apply(self: Children, desired: Mapping[str, Any], uid: str, *, observe: bool) -> ChildResult:
+    async def apply(self: Children, desired: Mapping[str, Any], uid: str, **flags: Any) -> ChildResult:
         manifest = dict(desired)
         identity = f"{uid} {manifest['kind']} {manifest['metadata']['name']}"
         applied[identity] = applied.get(identity, 0) + 1
         result = await change(self, manifest, applied[identity])
-        return result or await _APPLY(self, manifest, uid, observe=observe)
+        return result or await _APPLY(self, manifest, uid, **flags)
 
     Children.apply = apply  # type: ignore[method-assign]
 
@@ -114,7 +114,7 @@ def _what_was_is_forgotten() -> None:
 
 def _a_secret_is_logged() -> None:
     async def merge(self: MergedSecrets, secret: ObjectKey, live: Manifest | None) -> bool:
-        for share in self._shares.values():
+        for share in self._given.values():
             if share and share.fragment:
                 logging.getLogger("bug").info("merging %s", share.fragment.receivers)
         return await _MERGE(self, secret, live)
