@@ -83,6 +83,11 @@ class FaultProxy:
         """Return the address that takes the place of the API server's."""
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def thread(self) -> int:
+        """Return the number that the kernel gave its thread."""
+        return self._thread.native_id or 0
+
     def plan(self, match: Callable[[Asked], bool], action: Action, *, times: int | None = 1, skip: int = 0) -> Rule:
         """Add an entry; entries are asked in the order in which they were added."""
         rule = Rule(match, action, times, skip)

@@ -59,6 +59,12 @@ class Replica:
         """Say whether it says that it leads."""
         return self.running and "\ncrm_operator_leader 1.0" in self.operator.get("/metrics")[1]
 
+    def stalled(self) -> float:
+        """Return how many seconds it, or its path, was ready to run and the machine ran others, since it began."""
+        if not self.running:
+            return 0.0
+        return _waited(self.operator.pid, self.operator.pid) + _waited(os.getpid(), self.path.thread)
+
     def log(self) -> str:
         """Return the log of the last process."""
         return self.operator.log.read_text(encoding="utf-8", errors="replace")
@@ -177,3 +183,8 @@ class Pair:
             if replica.process is not None:
                 replica.process.kill()
         self._stack.close()
+
+
+def _waited(process: int, thread: int) -> float:
+    """Return how many seconds a thread has waited in the kernel's queue of those that are ready to run."""
+    return int(Path(f"/proc/{process}/task/{thread}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
