@@ -1,14 +1,20 @@
 """What is known of one kind: live objects by key, by owner and by namespace, never older than already seen."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import orjson
 
+from crm_monitoring.errors import Unavailable
 from crm_monitoring.manifest import Kind, Manifest, ObjectKey, owner_uids
 
 Subscriber = Callable[[ObjectKey, Manifest | None, Manifest | None], None]
 """Called with (key, what was known or None, what is known now or None) after each change, synchronously."""
+
+
+STALE_SECONDS = 60.0
+"""How long lists older than what is known are refused: a cache that lags catches up, a restored backup stays old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,7 @@ class Store:
         *,
         transform: Callable[[Manifest], Manifest] | None = None,
         serves: Callable[[str], bool] = lambda namespace: True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.kind = kind
         self.served = False
@@ -58,6 +65,8 @@ class Store:
         self._subscribers: list[Subscriber] = []
         self._on_served: list[Callable[[], None]] = []
         self._complete_to: int | None = None
+        self._clock = clock
+        self._back_since: float | None = None
         self._listing: Replacement | None = None
 
     def get(self, key: ObjectKey) -> Manifest | None:
@@ -145,7 +154,7 @@ class Store:
         return self._listing
 
     def replace(self, manifests: Iterable[Manifest], resource_version: str) -> None:
-        """Take a full list as of `resource_version` at once."""
+        """Take a full list as of `resource_version` at once. Raise as `Replacement.commit`."""
         replacement = self.replacing()
         replacement.add(manifests)
         replacement.commit(resource_version)
@@ -158,9 +167,12 @@ class Store:
         self._serve(False)
 
     def _commit(self, listed: dict[ObjectKey, _Entry], version: int | None, known_to: int | None) -> None:
-        self.synced = True
         self._listing = None
-        went_back = version is not None and _newer(known_to, version)  # a restored backup
+        went_back = version is not None and _newer(known_to, version)
+        self._back_since = (self._back_since or self._clock()) if went_back else None
+        if self._back_since and self._clock() - self._back_since < STALE_SECONDS:
+            raise Unavailable(f"list {self.kind.plural}: the API server answers from the past")
+        self.synced = True
         if went_back or not _newer(self._complete_to, version):
             self._complete_to = version
         for key, entry in list(self._entries.items()):
@@ -227,7 +239,8 @@ class Store:
 class Replacement:
     """A full list on its way into a store. Objects pass the store's `transform` as they come, to bound memory.
 
-    `known_to` is the version up to which the store was complete before: a list as of an older one is a restored backup.
+    `known_to` is the version up to which the store was complete before: a list as of an older one is stale, or a
+    restored backup.
     """
 
     def __init__(self, store: Store, known_to: int | None) -> None:
@@ -248,6 +261,8 @@ class Replacement:
         """Make the store hold what was listed as of this version; return how many objects that is.
 
         What vanished is reported to subscribers as removed. An object that was `put` after the list was taken stays.
+        Raise Unavailable, and change nothing, for a list that is older than what was known before it was asked for,
+        until such lists have come for STALE_SECONDS.
         """
         for key, version in self._forgotten.items():
             if key in self._listed and _newer(version, self._listed[key].version):

@@ -253,6 +253,8 @@ class Process:
             return
         if type_ == "DELETED":
             store.forget(body)
+        elif type_ is None:
+            store.put(body)  # of a list, which may be older than ours: what ours does not show is gone
         else:
             store.observe(body)
 

@@ -12,6 +12,7 @@ from crm_monitoring.reconcile import fingerprint
 from crm_monitoring.reconcile.caches import Caches
 from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
+from crm_monitoring.reconcile.presence import Presence
 
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
 
@@ -44,29 +45,42 @@ class Children:
             for store in caches.scopes(kind).values():
                 store.subscribe(self._changed)
 
-    async def apply(self, desired: Manifest, uid: str, *, observe: bool) -> ChildResult:
+    async def apply(
+        self, desired: Manifest, uid: str, *, observe: bool, presence: Presence | None = None
+    ) -> ChildResult:
         """Make one child as desired, unless it is already, or only say what would be done when `observe` is True.
 
-        Failures are returned as findings, so that one object never keeps the others from being applied.
+        Failures are returned as findings, so that one object never keeps the others from being applied. `presence` is
+        asked before a write.
         """
         key = key_of(desired)
         if not self._caches.served(key.kind, key.namespace):
             return _failed(key, None, Reason.DEPENDENCY_MISSING, _missing(key))
         live, wanted = self._caches.get(key), fingerprint.of_desired(desired)
         try:
-            result = await self._apply(key, desired, wanted, live, uid, observe=observe)
+            result = await self._apply(key, desired, wanted, live, uid, observe=observe, presence=presence)
         except ClusterError as error:
             return _failed(key, error)
         return replace(result, wanted=wanted)
 
     async def _apply(
-        self, key: ObjectKey, desired: Manifest, wanted: str, live: Manifest | None, uid: str, *, observe: bool
+        self,
+        key: ObjectKey,
+        desired: Manifest,
+        wanted: str,
+        live: Manifest | None,
+        uid: str,
+        *,
+        observe: bool,
+        presence: Presence | None,
     ) -> ChildResult:
-        if live is not None and not _stands_in_the_way(live, desired, uid):
-            if self._is_settled(key, live, wanted):
-                return ChildResult(ObjectOutcome(key, State.IN_SYNC))
-            if not observe and self._is_ours_alone(key, live):
-                return ChildResult(await self._change(key, desired, wanted, Change.APPLY, live))
+        own = live if live is not None and not _stands_in_the_way(live, desired, uid) else None
+        if own is not None and self._is_settled(key, own, wanted):
+            return ChildResult(ObjectOutcome(key, State.IN_SYNC))
+        if presence and not observe:
+            await presence.confirm_if_done()
+        if own is not None and not observe and self._is_ours_alone(key, own):
+            return ChildResult(await self._change(key, desired, wanted, Change.APPLY, own))
         if observe if live is None else fingerprint.is_condensed(live):
             live = await self._cluster.get(key)
         if live is None and not observe:
@@ -80,9 +94,15 @@ class Children:
         return ChildResult(await self._settle(key, desired, wanted, live, observe=observe))
 
     async def prune(
-        self, uid: str, wanted: Iterable[ObjectKey], kept: Iterable[ObjectKey], *, observe: bool
+        self,
+        uid: str,
+        wanted: Iterable[ObjectKey],
+        kept: Iterable[ObjectKey],
+        *,
+        observe: bool,
+        presence: Presence | None = None,
     ) -> list[ChildResult]:
-        """Delete the children of a resource that are neither wanted nor held."""
+        """Delete the children of a resource that are neither wanted nor held. `presence` is asked first."""
         keep = {*wanted, *kept}
         results = []
         for key, live in sorted(self._caches.owned_by(uid).items()):
@@ -92,6 +112,8 @@ class Children:
                 results.append(ChildResult(ObjectOutcome(key, State.WOULD_DELETE)))
                 continue
             try:
+                if presence:
+                    await presence.confirm()
                 await self._cluster.delete(key, uid=live["metadata"]["uid"])
             except ClusterError as error:
                 results.append(_failed(key, error))

@@ -21,6 +21,7 @@ from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.children import Children, ChildResult, patience_of, reason_of
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets, noted
 from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
+from crm_monitoring.reconcile.presence import Presence
 from crm_monitoring.reconcile.secret_reader import POLL_SECONDS, SecretReader
 from crm_monitoring.reconcile.shares import Share
 from crm_monitoring.reconcile.status import Status, summarise
@@ -137,8 +138,9 @@ class ResourcePass:
         bundle = render(resource, observed, secrets, self._settings)
         share = _share(resource, bundle)
         verdict = self._merged.submit(key, share, noted(body), observe=observe)
-        results = await self._apply(resource, bundle, observe=observe)
-        workload = await self._workloads.run(body, resource, bundle, observe=observe)
+        presence = Presence(self._cluster, body)
+        results = await self._apply(resource, bundle, presence, observe=observe)
+        workload = await self._workloads.run(body, resource, bundle, presence, observe=observe)
         outcome = replace(self._outcome(resource, judged, bundle, results, workload), concerns=concerns)
         left = [*self._merged.left(key).values()]
         if (share is not None and verdict is None) or None in left:
@@ -154,15 +156,19 @@ class ResourcePass:
             outcome = replace(outcome, findings=(*outcome.findings, unselected))
         return _observing(outcome) if observe else outcome
 
-    async def _apply(self, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> list[ChildResult]:
+    async def _apply(
+        self, resource: CRMMonitoring, bundle: Bundle, presence: Presence, *, observe: bool
+    ) -> list[ChildResult]:
         uid = resource.metadata.uid
         known = self._rendered.get(uid)
-        results = [await self._children.apply(child, uid, observe=observe) for child in bundle.children]
+        results = [
+            await self._children.apply(child, uid, observe=observe, presence=presence) for child in bundle.children
+        ]
         digest = "".join(result.wanted for result in results)
         complete = not any(result.finding for result in results)
         if complete:
             wanted = [key_of(child) for child in bundle.children]
-            results += await self._children.prune(uid, wanted, bundle.held, observe=observe)
+            results += await self._children.prune(uid, wanted, bundle.held, observe=observe, presence=presence)
         if not complete:
             self._rendered.pop(uid, None)
         elif not observe:

@@ -1,5 +1,6 @@
 """The part of a pass that concerns the target: whose it is, what to do to it, and how to let go of it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from crm_monitoring.manifest import CRM_MONITORING, Manifest, ObjectKey, key_of
 from crm_monitoring.reconcile.caches import Caches, target_keys
 from crm_monitoring.reconcile.children import is_transient, patience_of, reason_of
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
+from crm_monitoring.reconcile.presence import Presence
 from crm_monitoring.reconcile.workload import (
     Claim,
     Memory,
@@ -31,6 +33,8 @@ from crm_monitoring.render.bundle import Bundle
 FINALIZER = "monitoring.crm.io/workload"
 """Held only by resources with `workload.deletionPolicy: Remove`: the fields go before the resource does."""
 
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 UNKNOWN_CLAIMS_SECONDS = 60.0
 """How soon to look again at a workload whose claims cannot be known: an API server that starts serves no custom kinds."""
@@ -73,8 +77,10 @@ class WorkloadPass:
         """Return whether a live workload has fields of ours."""
         return holds_anything(workload)
 
-    async def run(self, body: Manifest, resource: CRMMonitoring, bundle: Bundle, *, observe: bool) -> WorkloadResult:
-        """Bring the target to what the resource asks. Failures are returned as findings."""
+    async def run(
+        self, body: Manifest, resource: CRMMonitoring, bundle: Bundle, presence: Presence, *, observe: bool
+    ) -> WorkloadResult:
+        """Bring the target to what the resource asks. Failures are returned as findings. `presence` is asked first."""
         try:
             await self._keep_finalizer(body, resource, observe=observe)
             if resource.spec.workload is None:
@@ -96,6 +102,7 @@ class WorkloadPass:
                 claim=claim,
                 now=self._now(),
                 observe=observe,
+                before_write=presence.confirm,
             )
         except ClusterError as error:
             finding = Finding(ConditionType.WORKLOAD, reason_of(error), error.message)
@@ -112,6 +119,8 @@ class WorkloadPass:
         if live is None or not holds_anything(live) or self._claim(target) is not None:
             return None
         if not self._caches.served(CRM_MONITORING, target.namespace):
+            return UNKNOWN_CLAIMS_SECONDS
+        if await self._is_claimed(live, target):
             return UNKNOWN_CLAIMS_SECONDS
         outcome = await release_workload(self._cluster, live, self._now())
         if outcome.live is not None and outcome.writes:
@@ -130,6 +139,14 @@ class WorkloadPass:
                 if outcome.live is not None:
                     self._caches.put(outcome.live)
         await self._set_finalizer(body, wanted=False)
+
+    async def _is_claimed(self, live: Manifest, target: ObjectKey) -> bool:
+        """Ask for the resource that a workload remembers: what is known may be older than its claim."""
+        author = Memory.of(live).resource
+        if not _NAME.fullmatch(author):  # anybody who may change the workload may write anything there
+            return False
+        body = await self._cluster.get(ObjectKey(CRM_MONITORING, target.namespace, author))
+        return body is not None and target in claims([body])
 
     def _leaves_with(self, body: Manifest, target: ObjectKey, live: Manifest) -> bool:
         """Return whether the fields of a workload go with a resource: not when they are, or become, another's."""

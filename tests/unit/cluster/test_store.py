@@ -2,7 +2,8 @@
 
 import pytest
 
-from crm_monitoring.cluster.store import Store
+from crm_monitoring.cluster.store import STALE_SECONDS, Store
+from crm_monitoring.errors import Unavailable
 from crm_monitoring.manifest import CONFIG_MAP, ObjectKey
 from unit.cluster.server import config_map
 
@@ -94,11 +95,29 @@ def test_a_bookmark_counts_as_seen(store):
     assert key("a") not in store
 
 
-def test_a_restored_backup_with_lower_versions_is_believed(store):
+def test_a_restored_backup_with_lower_versions_is_believed_when_it_stays():
+    now = [1000.0]
+    store = Store(CONFIG_MAP, clock=lambda: now[0])
     store.replace([config_map("a", 100), config_map("b", 101)], "110")
+    for now[0] in (1000.0, 1000.0 + STALE_SECONDS - 1):
+        with pytest.raises(Unavailable):
+            store.replace([config_map("a", 40)], "50")
+        assert (_version(store.get(key("a"))), key("b") in store) == ("100", True)
+    now[0] = 1000.0 + STALE_SECONDS
     store.replace([config_map("a", 40)], "50")
     assert _version(store.get(key("a"))) == "40"
     assert key("b") not in store
+
+
+def test_a_stale_list_is_refused_anew_after_a_good_one():
+    now = [1000.0]
+    store = Store(CONFIG_MAP, clock=lambda: now[0])
+    store.replace([config_map("a", 100)], "110")
+    for now[0] in (1001.0, 1001.0 + STALE_SECONDS):
+        with pytest.raises(Unavailable):
+            store.replace([], "50")
+        store.replace([config_map("a", 100)], "111")
+    assert key("a") in store
 
 
 def test_events_that_overtake_a_list_are_no_restored_backup(store, changes):

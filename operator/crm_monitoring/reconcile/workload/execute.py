@@ -1,8 +1,9 @@
 """Carry out plans until nothing is left to do."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from crm_monitoring.api.conditions import ConditionType, Finding, Reason
 from crm_monitoring.cluster.port import Cluster, FieldConflict
@@ -51,18 +52,20 @@ async def reconcile_workload(
     claim: Claim,
     now: datetime,
     observe: bool = False,
+    before_write: Callable[[], Awaitable[None]] | None = None,
 ) -> WorkloadOutcome:
     """Bring a workload's slots to what its resource asks, as far as its other owners and the pace of change allow.
 
     `live` may come from a cache: a write against an old version fails and is decided again from a fresh read. `None`
-    is an absent workload, which is never created. With `observe` nothing is written. Raise ClusterError; a Conflict
+    is an absent workload, which is never created. With `observe` nothing is written; `before_write` may raise. Raise ClusterError; a Conflict
     only when the workload changes faster than it can be read.
     """
     if live is None:
         message = "the target does not exist; its fields are set when it does"
         finding = Finding(ConditionType.WORKLOAD, Reason.TARGET_NOT_FOUND, message)
         return WorkloadOutcome((), findings=(finding,))
-    return await _run(cluster, live, lambda live: decide(live, desired, policy, claim, now), observe=observe)
+    plan = partial(decide, desired=desired, policy=policy, claim=claim, now=now)
+    return await _run(cluster, live, plan, observe=observe, before_write=before_write)
 
 
 async def release_workload(
@@ -82,7 +85,12 @@ async def release_workload(
 
 
 async def _run(
-    cluster: Cluster, live: Manifest, next_plan: Callable[[Manifest], Plan], *, observe: bool = False
+    cluster: Cluster,
+    live: Manifest,
+    next_plan: Callable[[Manifest], Plan],
+    *,
+    observe: bool = False,
+    before_write: Callable[[], Awaitable[None]] | None = None,
 ) -> WorkloadOutcome:
     key = key_of(live)
     changes: dict[Slot, Verdict] = {}
@@ -94,6 +102,8 @@ async def _run(
             return _outcome(plan, planned or changes, written, live)
         if written >= _MOST_WRITES:
             raise Conflict(f"{key}: it changes faster than it can be written")
+        if before_write:
+            await before_write()
         try:
             live = await _execute(cluster, live, plan.write)
             written += 1
