@@ -17,6 +17,8 @@ class Asked:
     namespace: str = ""
     name: str = ""
     subresource: str = ""
+    limit: str = ""
+    """Most objects in a page of a list: who lists the same kind can be told by it."""
 
     def __str__(self) -> str:
         place = "/".join(filter(None, (self.namespace, self.name)))
@@ -44,7 +46,7 @@ class Asked:
             verb = "apply" if content_type.startswith("application/apply-patch") else "patch"
         else:
             verb = _VERBS.get(method, method.lower())
-        return cls(verb, resource, namespace, name, subresource)
+        return cls(verb, resource, namespace, name, subresource, query.get("limit", "") if verb == "list" else "")
 
 
 @dataclass(frozen=True, slots=True)
