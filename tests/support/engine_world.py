@@ -11,6 +11,7 @@ from crm_monitoring.cluster.reflector import Pace, Reflector
 from crm_monitoring.controller.scope import build_caches
 from crm_monitoring.manifest import (
     ALERTMANAGER,
+    CHILD_KINDS,
     CRM_MONITORING,
     EVENT,
     PROMETHEUS_RULE,
@@ -24,6 +25,7 @@ from crm_monitoring.reconcile.resource_pass import ResourcePass
 from crm_monitoring.reconcile.secret_reader import SecretReader
 from crm_monitoring.reconcile.status import ready_of
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
+from crm_monitoring.render.names import CHILD_SELECTOR
 from crm_monitoring.render.settings import RenderSettings
 
 PACE = Pace(first_backoff=0.01, longest_backoff=0.05, poll_missing=0.02)
@@ -110,7 +112,10 @@ class World:
             observer=self.seen,
             clock=time.monotonic,
         )
-        self.reflectors = [Reflector(cluster, store, pace=PACE, rng=random.Random(1)) for store in self.caches.stores()]
+        self.reflectors = [
+            Reflector(cluster, store, label_selector=_selector(store.kind), pace=PACE, rng=random.Random(1))
+            for store in self.caches.stores()
+        ]
 
     def now(self):
         return datetime(2024, 1, 1, tzinfo=UTC)
@@ -137,6 +142,10 @@ class World:
     def edit(self, change, name="crm"):
         body = self.body(name)
         self.cluster.put({**body, "spec": {**body["spec"], **change}}, manager="kubectl-edit")
+
+
+def _selector(kind):
+    return CHILD_SELECTOR if kind in CHILD_KINDS else ""
 
 
 @asynccontextmanager

@@ -14,6 +14,8 @@ from crm_monitoring.reconcile.drift import Change, Difference, compare
 from crm_monitoring.reconcile.outcome import ObjectOutcome, State
 from crm_monitoring.reconcile.presence import Presence
 
+_KINDS = {kind.name: kind for kind in CHILD_KINDS}
+
 PROMETHEUS_OPERATOR_HELP = "install prometheus-operator's CustomResourceDefinitions; the operator notices by itself"
 
 
@@ -98,29 +100,41 @@ class Children:
         uid: str,
         wanted: Iterable[ObjectKey],
         kept: Iterable[ObjectKey],
+        known: Iterable[ObjectKey] = (),
         *,
         observe: bool,
         presence: Presence | None = None,
     ) -> list[ChildResult]:
-        """Delete the children of a resource that are neither wanted nor held. `presence` is asked first."""
-        keep = {*wanted, *kept}
+        """Delete the children of a resource that are neither wanted nor held. `presence` is asked first.
+
+        `known` are children that the resource's status names: one that has lost the label by which children are watched
+        is found by them alone.
+        """
+        owned = self._caches.owned_by(uid)
         results = []
-        for key, live in sorted(self._caches.owned_by(uid).items()):
-            if key in keep or live["metadata"].get("deletionTimestamp"):
-                continue
-            if observe:
-                results.append(ChildResult(ObjectOutcome(key, State.WOULD_DELETE)))
-                continue
+        for key in sorted({*owned, *known} - {*wanted, *kept}):
             try:
-                if presence:
-                    await presence.confirm()
-                await self._cluster.delete(key, uid=live["metadata"]["uid"])
+                result = await self._prune(key, owned.get(key), uid, observe=observe, presence=presence)
             except ClusterError as error:
-                results.append(_failed(key, error))
-            else:
-                self._caches.remove(key)
-                results.append(ChildResult(ObjectOutcome(key, State.DELETED)))
+                result = _failed(key, error)
+            if result:
+                results.append(result)
         return results
+
+    async def _prune(
+        self, key: ObjectKey, live: Manifest | None, uid: str, *, observe: bool, presence: Presence | None
+    ) -> ChildResult | None:
+        if live is None and self._caches.served(key.kind, key.namespace):
+            live = await self._cluster.get(key)
+        if live is None or uid not in owner_uids(live) or live["metadata"].get("deletionTimestamp"):
+            return None
+        if observe:
+            return ChildResult(ObjectOutcome(key, State.WOULD_DELETE))
+        if presence:
+            await presence.confirm()
+        await self._cluster.delete(key, uid=live["metadata"]["uid"])
+        self._caches.remove(key)
+        return ChildResult(ObjectOutcome(key, State.DELETED))
 
     def _changed(self, key: ObjectKey, before: Manifest | None, after: Manifest | None) -> None:
         if after is None:
@@ -214,6 +228,13 @@ class Children:
             # What survives a replacement are defaults of the API server that somebody else happens to own, too.
             self._tolerated[key] = left.differences
         self._note_settled(key, wanted, replaced)
+
+
+def known_of(body: Manifest) -> list[ObjectKey]:
+    """Return the children that a resource's status names. It may be forged: reason enough to look there, no more."""
+    entries = (body.get("status") or {}).get("resources") or ()
+    namespace = body["metadata"]["namespace"]
+    return [ObjectKey(_KINDS[entry["kind"]], namespace, entry["name"]) for entry in entries if entry["kind"] in _KINDS]
 
 
 def _failed(

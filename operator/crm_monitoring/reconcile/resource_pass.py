@@ -18,7 +18,7 @@ from crm_monitoring.manifest import ALERTMANAGER, ALERTMANAGER_CONFIG, SECRET, M
 from crm_monitoring.reconcile import selection
 from crm_monitoring.reconcile.announcements import Announcer, transitions
 from crm_monitoring.reconcile.caches import Caches, target_keys
-from crm_monitoring.reconcile.children import Children, ChildResult, patience_of, reason_of
+from crm_monitoring.reconcile.children import Children, ChildResult, known_of, patience_of, reason_of
 from crm_monitoring.reconcile.merged_secrets import MergedSecrets, noted
 from crm_monitoring.reconcile.outcome import PLANNED, ObjectOutcome, Outcome, State
 from crm_monitoring.reconcile.presence import Presence
@@ -139,7 +139,7 @@ class ResourcePass:
         share = _share(resource, bundle)
         verdict = self._merged.submit(key, share, noted(body), observe=observe)
         presence = Presence(self._cluster, body)
-        results = await self._apply(resource, bundle, presence, observe=observe)
+        results = await self._apply(body, resource, bundle, presence, observe=observe)
         workload = await self._workloads.run(body, resource, bundle, presence, observe=observe)
         outcome = replace(self._outcome(resource, judged, bundle, results, workload), concerns=concerns)
         left = [*self._merged.left(key).values()]
@@ -157,7 +157,7 @@ class ResourcePass:
         return _observing(outcome) if observe else outcome
 
     async def _apply(
-        self, resource: CRMMonitoring, bundle: Bundle, presence: Presence, *, observe: bool
+        self, body: Manifest, resource: CRMMonitoring, bundle: Bundle, presence: Presence, *, observe: bool
     ) -> list[ChildResult]:
         uid = resource.metadata.uid
         known = self._rendered.get(uid)
@@ -168,7 +168,9 @@ class ResourcePass:
         complete = not any(result.finding for result in results)
         if complete:
             wanted = [key_of(child) for child in bundle.children]
-            results += await self._children.prune(uid, wanted, bundle.held, observe=observe, presence=presence)
+            results += await self._children.prune(
+                uid, wanted, bundle.held, known_of(body), observe=observe, presence=presence
+            )
         if not complete:
             self._rendered.pop(uid, None)
         elif not observe:
