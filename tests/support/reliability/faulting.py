@@ -38,6 +38,9 @@ TOUR = Scenario(
 """Creates, changes and deletes objects of nearly every kind."""
 
 UNREACHED_SECONDS = 10.0
+BACKOFF_SECONDS = 30.0
+"""Longest wait of a watch that failed in plan after plan without an event in between, as watches of quiet kinds do."""
+
 CALM_SECONDS = 0.3
 EDIT = 1
 """The step of the scenario in which lists, watches and Leases are disturbed: there is something to be lost then."""
@@ -196,6 +199,7 @@ def disturbed(lane: Lane, scenario: Scenario, reference: Reference, plans: Seque
     began, since = lane.plane.audit_mark(), len(lane.proxy.trace)
     courses = [_Course(lane, plan, lane.place(), since) for plan in plans]
     within = max(plan.fault.within for plan in plans) + 4 * lane.kopf_deaths()
+    within += BACKOFF_SECONDS * any(plan.sort.is_provoked for plan in plans)
     for number, step in enumerate(scenario.steps):
         for course in courses:
             course.begin(number)

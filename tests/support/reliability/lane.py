@@ -168,7 +168,7 @@ class Lane(World):
         self.proxy.__exit__(kind, value, trace)
 
 
-def settled(lane: Lane, match: Match, within: float = 20.0) -> None:
+def settled(lane: Lane, match: Match, within: float = 35.0) -> None:
     """Wait until a stream is open."""
     deadline = time.monotonic() + within
     while not lane.proxy.streams(match) and time.monotonic() < deadline:
