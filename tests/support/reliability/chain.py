@@ -158,14 +158,8 @@ class Chain:
 
     def make_comparable(self) -> None:
         """Leave the states in which the product keeps its last good objects."""
-        wanted = {**deepcopy(self.spec), "mode": "Enforce"}
-        for block in ("", "target", "metrics", "blackbox", "notifications", "workload"):
-            if block == "target":
-                wanted["target"] = {"name": TARGET}
-            else:
-                wanted.pop(block, None)
-            if not self._is_held(wanted):
-                break
+        deployment = self.tenant.look(DEPLOYMENT, TARGET) | {"kind": DEPLOYMENT.name}
+        wanted = comparable(self.spec, deployment, self.tenant.look(SERVICE, TARGET))
         if wanted != self.spec:
             self.write(wanted)
 
@@ -178,17 +172,6 @@ class Chain:
         chain = Chain(Tenant(plane, name), self.generator, self.spec, self.word)
         chain.create()
         return chain
-
-    def _is_held(self, spec: Mapping[str, Any]) -> bool:
-        live = self.tenant.look(DEPLOYMENT, TARGET) | {"kind": DEPLOYMENT.name}
-        wanted = parse(resource(spec))
-        target = live if (wanted.spec.target.kind, wanted.spec.target.name) == (DEPLOYMENT.name, TARGET) else None
-        observed = Observed.of(target, [self.tenant.look(SERVICE, TARGET)])
-        values = {key: Sealed(value.encode()) for key, value in credentials(self.word).items()}
-        secrets = {one.name: values if one.name in SECRET_NAMES else None for one in secret_references(wanted)}
-        bundle = render(wanted, observed, secrets, RenderSettings(prober=PROBER))
-        missing = wanted.spec.workload is not None and bundle.workload is None
-        return bool(bundle.held) or bundle.fragment_held or missing
 
     def _copy_a_place(self, spec: dict[str, Any], donor: dict[str, Any]) -> str:
         found = [place for place in places(spec_schema(), donor) if 0 < len(place.path) <= 4]
@@ -215,6 +198,31 @@ class Chain:
         if "workload" in spec:
             spec["workload"]["deletionPolicy"] = "Remove"
         return spec
+
+
+def comparable(spec: Mapping[str, Any], deployment: Manifest, service: Manifest) -> dict[str, Any]:
+    """Return a spec without the blocks of which the product, as things are, would keep the last good objects."""
+    wanted = {**deepcopy(dict(spec)), "mode": "Enforce"}
+    if _is_held(wanted, deployment, service):
+        wanted["target"] = {"name": TARGET}
+    for block in ("metrics", "blackbox", "notifications", "workload"):
+        if not _is_held(wanted, deployment, service):
+            break
+        wanted.pop(block, None)
+    assert not _is_held(wanted, deployment, service), wanted
+    return wanted
+
+
+def _is_held(spec: Mapping[str, Any], deployment: Manifest, service: Manifest) -> bool:
+    wanted = parse(resource(spec))
+    named = (wanted.spec.target.kind, wanted.spec.target.name)
+    observed = Observed.of(deployment if named == (DEPLOYMENT.name, TARGET) else None, [service])
+    # The kind of a value is judged, never the word in it: any word serves.
+    values = {key: Sealed(value.encode()) for key, value in credentials("word").items()}
+    secrets = {one.name: values if one.name in SECRET_NAMES else None for one in secret_references(wanted)}
+    bundle = render(wanted, observed, secrets, RenderSettings(prober=PROBER))
+    missing = wanted.spec.workload is not None and bundle.workload is None
+    return bool(bundle.held) or bundle.fragment_held or missing
 
 
 def credentials(word: str) -> dict[str, str]:

@@ -39,6 +39,7 @@ _GENERATION_COUNTS = frozenset({CRM_MONITORING.name, *(kind.name for kind in WOR
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _UID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_IDENTITY = re.compile(rf"{_UID.pattern}|crm-[0-9a-f]{{24}}")
 _AUDIENCES = ("Overview", "Operations", "Business", "SLO")
 _GIVEN_ADDRESSES = frozenset({"clusterIP", "clusterIPs"})
 _FROM_THE_CLUSTER = frozenset({"kube-root-ca.crt"})
@@ -65,7 +66,7 @@ def snapshot(manifests: Iterable[Manifest], namespace: str) -> Snapshot:
 
 
 def masked(manifest: Manifest, namespace: str, known: Mapping[str, str] | None = None) -> Manifest:
-    """Return an object without what differs from run to run. `known` are words to be replaced, such as uids."""
+    """Return an object without what differs from run to run. `known` says what takes the place of which uid."""
     metadata = {name: value for name, value in manifest["metadata"].items() if name != "resourceVersion"}
     if manifest["kind"] not in _GENERATION_COUNTS:
         metadata.pop("generation", None)
@@ -74,15 +75,18 @@ def masked(manifest: Manifest, namespace: str, known: Mapping[str, str] | None =
         item["spec"] = {name: value for name, value in manifest["spec"].items() if name not in _GIVEN_ADDRESSES}
     if manifest["kind"] == SECRET.name:
         item["data"] = {key: _hashed(value, namespace) for key, value in (manifest.get("data") or {}).items()}
-    text = json.dumps(item, sort_keys=True)
-    for word, replacement in (known or {}).items():
-        text = text.replace(word, replacement)
+    text = _named(json.dumps(item, sort_keys=True), known or {})
     text = _UID.sub("<uid of nobody>", _TIME.sub("<time>", text)).replace(namespace, "<namespace>")
     result: Manifest = json.loads(text)
     managed = result["metadata"].get("managedFields")
     if managed:
         managed.sort(key=lambda entry: json.dumps(entry, sort_keys=True))
     return result
+
+
+def _named(text: str, known: Mapping[str, str]) -> str:
+    """Put names in the place of uids, in one walk through the text: a namespace has a thousand."""
+    return _IDENTITY.sub(lambda found: known.get(found[0], found[0]), text)
 
 
 def content(manifest: Manifest, namespace: str) -> str:
