@@ -97,6 +97,16 @@ class ControlPlane:
         self._apiserver.stop(grace=2.0)
         self._boot_apiserver()
 
+    def kill_etcd(self) -> None:
+        """End etcd without warning: the API server stays up and cannot answer. Its data stays."""
+        self._etcd.kill()
+
+    def restart_etcd(self) -> None:
+        """Start etcd (again) on the same ports, with the data of before, and wait until the API server has it back."""
+        self._etcd.stop(grace=2.0)
+        self._etcd.start()
+        self._apiserver.wait_until(self._is_ready, within=BOOT_SECONDS)
+
     # --- access ---
 
     @property
@@ -217,7 +227,7 @@ class ControlPlane:
         self._files = servers.Files(self._root)
         self._files.write(self._users)
         etcd_port, peer_port, self._port = self._reserve(), self._reserve(), self._reserve()
-        self._add(servers.etcd(self._files, etcd_port, peer_port)).start()
+        self._etcd = self._add(servers.etcd(self._files, etcd_port, peer_port)).start()
         self._apiserver = self._add(servers.apiserver(self._files, self._port, etcd_port, self._feature_gates))
         self._boot_apiserver()  # it waits for etcd by itself
         if self._with_controller_manager:

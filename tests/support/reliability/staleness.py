@@ -102,6 +102,8 @@ def shown(lane: Lane, reference: Reference, plan: Plan) -> Result:
     own = [event for event in lane.plane.audit_since(mark, user=lane.user) if event.namespace == place.name]
     for write, times in sorted(oracles.written(own).items()):
         verb, what, *_ = write.split()
+        if plan.restarted and plan.change == "edit" and what == "secrets":
+            continue  # an operator that knows nothing else makes the Secret of the earlier wish, and takes it back
         if verb in {"create", "delete"} and what != "events":
             problems["O2"].append(f"{write}: {times} times because of the past")
     return _judged(lane, reference, plan, place, problems, offset=offset, exits=exits, seconds=seconds)
