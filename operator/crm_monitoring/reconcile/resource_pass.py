@@ -100,6 +100,20 @@ class ResourcePass:
         body = self._caches.get(key)
         if body is None:
             return PassResult(None)
+        try:
+            return await self._run(key, body)
+        finally:
+            self._forget_who_went(key, body["metadata"]["uid"])
+
+    def _forget_who_went(self, key: ObjectKey, uid: str) -> None:
+        """Forget what a pass noted of a resource that went while it was under way: nobody would tell of that again."""
+        present = self._caches.get(key)
+        if present is None:
+            self.forget(key, uid)
+        elif present["metadata"]["uid"] != uid:
+            self._rendered.pop(uid, None)
+
+    async def _run(self, key: ObjectKey, body: Manifest) -> PassResult:
         if body["metadata"].get("deletionTimestamp"):
             await self._workloads.finish(body)
             return PassResult(None)

@@ -19,6 +19,7 @@ from crm_monitoring.manifest import (
 )
 from crm_monitoring.reconcile.status import ready_of
 from support.engine_world import STOCK, alertmanager, deployment, running, service, slack_secret
+from support.reliability.window import held
 from support.resources import minimal, quickstart
 from unit.cluster.server import eventually
 
@@ -97,6 +98,43 @@ async def test_a_resource_that_is_gone_is_forgotten_and_nothing_is_written_about
         await world.rest()
         assert world.cluster.writes[written:] == []
         assert world.cluster.objects(PROMETHEUS_RULE) == []
+
+
+NOTIFIED = (deployment(), service(), alertmanager(), slack_secret())
+
+
+@pytest.mark.parametrize("comes_back", [False, True], ids=["for good", "and another comes in its place"])
+async def test_a_resource_that_goes_during_its_own_pass_is_forgotten_at_the_end_of_it(comes_back):
+    after = quickstart({"environment": "staging"}, uid="another")
+    async with running(*NOTIFIED, *([after] if comes_back else [])) as world:
+        wanted = remembered(world)
+    async with running(*NOTIFIED, quickstart()) as world:
+        resource = key_of(world.body())
+        staying = [resource]
+
+        def goes(call):
+            if staying and call.verb == "apply" and call.name == STOCK:
+                world.cluster.drop(staying.pop())
+                world.caches.remove(resource)
+                world.cluster.collect_garbage()
+            return False
+
+        world.cluster.fail_next(goes, Unavailable("never"))
+        world.edit({"objectLabels": {"edited": "yes"}})
+        await eventually(lambda: not world.caches.get(resource))
+        await world.rest()
+        if comes_back:
+            world.cluster.collect_garbage()
+            world.cluster.put(after)
+            await eventually(lambda: world.ready() == "True")
+            await world.rest()
+        assert remembered(world) == wanted
+
+
+def remembered(world):
+    """Return of how many resources each part of the passes remembers what."""
+    passes = vars(world.engine)["_resources"]
+    return held([passes, *(vars(passes)[part] for part in ("_merged", "_secrets"))])
 
 
 async def test_a_failure_of_one_resource_delays_no_other():
