@@ -13,7 +13,6 @@ from crm_monitoring.manifest import (
     ALERTMANAGER,
     CHILD_KINDS,
     CRM_MONITORING,
-    DEPLOYMENT,
     PROMETHEUS,
     SECRET,
     SERVICE,
@@ -40,7 +39,6 @@ PLANS = [
     *(Plan("get and list", "", change) for change in CHANGES),
     *(Plan("get", SECRET.plural, "rotation", name=name) for name in (CREDENTIALS, "alertmanager-crm", None)),
     Plan("get", SECRET.plural, "edit"),
-    Plan("get", DEPLOYMENT.plural, "deletion"),
 ]
 SAMPLED = [Plan("list", CRM_MONITORING.plural, change) for change in CHANGES]
 
