@@ -17,6 +17,8 @@ omitStages: [RequestReceived]
 rules:
   - level: None
     nonResourceURLs: [/readyz*, /livez*, /healthz*]
+  - level: Request
+    resources: [{group: coordination.k8s.io, resources: [leases]}]
   - level: Metadata
 """
 
@@ -40,6 +42,8 @@ class AuditEvent:
     """When the API server had the request, by its clock, in seconds since 1970."""
     finished: float = 0.0
     """When it had answered."""
+    renewal: str = ""
+    """The renewTime that a write to a Lease sets; no two of a holder's are alike."""
 
     @property
     def is_write(self) -> bool:
@@ -72,7 +76,18 @@ class AuditEvent:
             uri=raw["requestURI"],
             received=datetime.fromisoformat(raw["requestReceivedTimestamp"]).timestamp(),
             finished=datetime.fromisoformat(raw["stageTimestamp"]).timestamp(),
+            renewal=_renewal(raw.get("requestObject")),
         )
+
+
+def _renewal(written: Any) -> str:
+    """Return the renewTime in a Lease, or in the JSON patch of one, as our elector writes them."""
+    specs = (
+        [operation.get("value") for operation in written]
+        if isinstance(written, list)
+        else [(written or {}).get("spec")]
+    )
+    return next((str(spec["renewTime"]) for spec in specs if isinstance(spec, dict) and "renewTime" in spec), "")
 
 
 def events_from(log: Path, offset: int = 0) -> Iterator[AuditEvent]:

@@ -36,7 +36,6 @@ class Held:
     waiting: int = 0
     _gate: asyncio.Event = field(default_factory=asyncio.Event)
     _loop: asyncio.AbstractEventLoop | None = None
-    _kept: list[asyncio.Future[Any]] = field(default_factory=list)
 
     def let_go(self) -> None:
         """Pass on what waits, and what comes from now on."""
@@ -46,7 +45,7 @@ class Held:
     async def play(self, exchange: Exchange) -> web.StreamResponse:
         self._loop = asyncio.get_running_loop()
         delivery = asyncio.ensure_future(self._deliver(exchange))
-        self._kept.append(delivery)
+        delivery.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits any more
         return await asyncio.shield(delivery)
 
     async def _deliver(self, exchange: Exchange) -> web.StreamResponse:

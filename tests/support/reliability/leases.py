@@ -1,10 +1,8 @@
 """O11, one leader: who held the Lease when, by the API server's clock, and who wrote when it was not theirs to write.
 
-The audit log says when each account wrote to the Lease, a watch says what the Lease held after each write. A claim
-lasts from a renewal for the duration of the Lease, unless another account writes its name over it or it is released.
+The audit log says when each account wrote to the Lease, a watch says which of that was stored. A claim lasts from a renewal for the duration of the Lease, unless another account writes its name over it or it is released.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -45,25 +43,20 @@ def account_of(user: str) -> str:
 
 
 def claims(requests: Iterable[AuditEvent], versions: Iterable[Change]) -> list[Claim]:
-    """Join the audit log and the versions of the Lease, whose holders are called `<account>-<number>`.
+    """Join the audit log and the versions of the Lease by the renewTime that each write set.
 
-    Raise ValueError when the two do not tell the same story.
+    What the API server answered does not matter: a write may be stored although the answer came too late for anybody.
+    Raise LookupError when nobody asked for a version.
     """
-    written: dict[str, list[AuditEvent]] = defaultdict(list)
-    for event in sorted(requests, key=lambda event: event.finished):
-        if event.resource == "leases" and event.is_write and event.code < 300:
-            written[account_of(event.user)].append(event)
-    found, holder = [], ""
+    written = {event.renewal: event for event in requests if event.renewal}
+    found = []
     for version in sorted(versions, key=lambda change: change.version):
-        named = str(version.manifest["spec"].get("holderIdentity") or "").rpartition("-")[0]
-        holder = named or holder
-        if not written[holder]:
-            raise ValueError(f"no request of {holder!r} made version {version.version} of the Lease")
-        event = written[holder].pop(0)
-        found.append(Claim(holder, bool(named), event.received, event.finished))
-    left = [account for account, events in written.items() if events]
-    if left:
-        raise ValueError(f"requests of {left} made no version of the Lease that was seen")
+        spec = version.manifest["spec"]
+        event = written.get(spec["renewTime"])
+        if event is None:
+            raise LookupError(f"no request made version {version.version} of the Lease")
+        held = bool(spec.get("holderIdentity"))
+        found.append(Claim(account_of(event.user), held, event.received, event.finished))
     return found
 
 

@@ -145,7 +145,7 @@ class Pair:
             assert versions[-1].version >= version, "the watch is late"
             try:
                 return claims(events, versions)
-            except ValueError as problem:  # a renewal came between the two looks
+            except LookupError as problem:  # the watch is ahead of the audit log
                 raise AssertionError(str(problem)) from None
 
         return eventually(joined)

@@ -59,11 +59,16 @@ MORE_TASKS = 3
 
 MORE_ITEMS: Mapping[str, int] = {
     "Announcer._said": 400,  # what was told in the last ten minutes, by resource and text
-    "_mould()": 64,  # rendered rules and dashboards by what resources wish
+    "quote()": 1024,  # caches of results, by what resources wish; the last ones stay
+    "_mould()": 64,
+    "Alerts.extra_labels": 200,  # parts of what is kept there
+    "Spec.object_labels": 200,
+    "Replacement._listed": 200,  # a list that is under way
+    "Lines._rest": 20,  # the beginning of a line that is under way
 }
 """How much more a collection may hold than after the warm-up, where it is bounded by something else than resources."""
 
-FEW = 12
+FEW = 3
 """Timers, reads under way and the like: some more or less from one moment to the next."""
 
 

@@ -89,7 +89,9 @@ class Late:
     random: Random
 
     async def play(self, exchange: Exchange) -> web.StreamResponse:
-        return await asyncio.shield(asyncio.ensure_future(self._delivered(exchange)))
+        delivery = asyncio.ensure_future(self._delivered(exchange))
+        delivery.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody may wait any more
+        return await asyncio.shield(delivery)
 
     async def _delivered(self, exchange: Exchange) -> web.StreamResponse:
         before, after = (0.0, self.random.uniform(0.6, 1.6)) if self.random.random() < 0.7 else (0.5, 0.3)
