@@ -10,6 +10,9 @@ from crm_monitoring.manifest import CRM_MONITORING, DEPLOYMENT, PROMETHEUS_RULE,
 from support.live import Tenant, encoded
 from support.resources import WEBHOOK, merged, secret_key
 
+BAD_NAME = "bad-"
+"""How the names of all bad resources begin."""
+
 GOOD_TARGET = "crm-api"
 CREDENTIALS = "bad-credentials"
 """Secret of the bad resources in the good ones' namespace."""
@@ -34,6 +37,15 @@ class Scene:
         """End what goes on, and say what went wrong with it."""
         for disturber in self.disturbers:
             disturber.end()
+
+    def leave(self) -> None:
+        """Delete every bad resource, also one whose deletion somebody holds up."""
+        for body in self.tenant.every(CRM_MONITORING):
+            name = body["metadata"]["name"]
+            if name.startswith(BAD_NAME):
+                if body["metadata"].get("finalizers"):
+                    self.tenant.change(CRM_MONITORING, name, {"metadata": {"finalizers": None}})
+                self.tenant.plane.api.request("DELETE", self.tenant.path(CRM_MONITORING, name))
 
 
 class Disturber:
@@ -198,7 +210,8 @@ _LARGEST = {
     },
     "slos": [{"name": f"slo-{number}", "sli": "Delivery", "objective": "99%"} for number in range(10)],
 }
-_LARGE_MAIL = {"to": [f"{'a' * 60}{number}@{'b' * 180}.example.com" for number in range(20)]}
+_LARGE_DOMAIN = f"{'b' * 60}.{'c' * 60}.{'d' * 50}.example.com"
+_LARGE_MAIL = {"to": [f"{'a' * 60}{number}@{_LARGE_DOMAIN}" for number in range(20)]}
 _LARGE_RECEIVERS = [
     {"name": f"mail-{number}", "email": {**_LARGE_MAIL, "from": "a@example.com", "smarthost": "mail.example.com:25"}}
     for number in range(10)

@@ -112,7 +112,7 @@ class LiveRun:
             name = f"g-{one.number}"
         body = {**one.body, "metadata": {"name": name}}
         answer = self._plane.api.request("POST", f"{tenant.path(CRM_MONITORING)}?fieldValidation=Strict", body)
-        offline = _verdict(body)
+        offline = verdict(body)
         said = answer.body.get("message", "") if isinstance(answer.body, dict) else str(answer.body)
         if answer.status not in (201, 400, 409, 422):
             violations["O9"] = [f"the API server answers {answer.status}: {said[:300]}"]
@@ -190,20 +190,21 @@ def clear(tenant: Tenant) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Offline:
+class Offline:
     """Problems found offline, by who else can see them."""
 
     by_server: tuple[str, ...] = ()
     by_python: tuple[str, ...] = ()
 
 
-def _verdict(body: Manifest) -> _Offline:
+def verdict(body: Manifest) -> Offline:
+    """Return what the command line has against a resource."""
     try:
         problems = validate(parse(body)).problems
     except InvalidSpec as error:
-        return _Offline(tuple(map(str, error.problems)))
+        return Offline(tuple(map(str, error.problems)))
     only_python = tuple(str(problem) for problem in problems if ONLY_PYTHON.match(problem.message))
-    return _Offline(tuple(sorted({*map(str, problems)} - {*only_python})), only_python)
+    return Offline(tuple(sorted({*map(str, problems)} - {*only_python})), only_python)
 
 
 def _untruths(one: Sent, body: Manifest) -> Iterator[str]:
