@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 from kubernetes.client import Configuration
 from kubernetes.config import ConfigException, load_kube_config
+from yarl import URL
 
 # `kubernetes.client` loads its generated API classes on first use. Touching one costs a second of CPU and 80 MiB,
 # so this file uses nothing of it but `Configuration`.
@@ -172,7 +173,8 @@ class Connection:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         authorization = self.credentials.authorization()
-        if authorization:
+        # Called for each hop of a redirect, too, and where that leads to is not for us to trust.
+        if authorization and request.url.origin() == URL(self.base_url).origin():
             request.headers["Authorization"] = authorization
         return await handler(request)
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from aiohttp import web
 
 from crm_monitoring.cluster.connection import Connection, Credentials
 from crm_monitoring.errors import SettingsError
@@ -145,6 +146,28 @@ def test_repeated_refusals_do_not_reload_again_and_again():
         credentials.distrust()
         credentials.authorization()
     assert len(reloads) == 1
+
+
+async def test_a_token_does_not_follow_a_redirect_to_another_host():
+    seen = []
+
+    async def note(request):
+        seen.append((request.host.split(":")[0], request.headers.get("Authorization")))
+        if "api" in request.path:
+            raise web.HTTPFound(f"http://localhost:{request.url.port}/elsewhere")
+        return web.json_response({})
+
+    application = web.Application()
+    application.router.add_get("/{path:.*}", note)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with Connection(url, Credentials(lambda: "Bearer t1")).open_session(authorize=True) as session:
+        await session.get(f"{url}/api")
+    await runner.cleanup()
+
+    assert seen == [("127.0.0.1", "Bearer t1"), ("localhost", None)]
 
 
 def test_the_generated_client_is_never_loaded():
