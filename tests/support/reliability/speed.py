@@ -1,0 +1,46 @@
+"""Whether edits take longer than they did, told apart from what else a machine that is shared has to do."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+SLOWER = 1.5
+"""How much longer an edit of a good resource may take beside all bad ones."""
+
+FLOOR_SECONDS = 0.05
+"""Less than this is no difference: a turn of the scheduler on a busy core, or one page of the API server's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How long edits take, in seconds."""
+
+    p50: float
+    p99: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> "Speed":
+        """Return the speed in a series of edits."""
+        return cls(statistics.median(seconds), sorted(seconds)[-1 - len(seconds) // 100])
+
+    def __str__(self) -> str:
+        return f"p50 {self.p50 * 1000:.0f} ms, p99 {self.p99 * 1000:.0f} ms"
+
+
+def slower(beside: Sequence[float], before: Sequence[float], after: Sequence[float]) -> list[str]:
+    """Return in which way edits took longer than in two series of the same size in which nothing disturbed them.
+
+    The medians of the two differ little, whatever else the machine does, so a median has the fixed floor alone. A 99th
+    percentile is one edit of a hundred: by how much it differs between two series without a cause of ours is by how
+    much it may differ from a third. A busy machine so widens its bound by itself, and a quiet one leaves it narrow.
+    """
+    calm, now = Speed.of([*before, *after]), Speed.of(beside)
+    noise = max(FLOOR_SECONDS, abs(Speed.of(before).p99 - Speed.of(after).p99))
+    judged = [("p50", now.p50, calm.p50, FLOOR_SECONDS)]
+    if len(beside) >= 100:
+        judged.append(("p99", now.p99, calm.p99, noise))
+    return [
+        f"{name} of an edit is {found:.3f} s, and {known:.3f} s without the bad ones ({floor:.3f} s are noise)"
+        for name, found, known, floor in judged
+        if found > SLOWER * known + floor
+    ]
