@@ -15,7 +15,7 @@ from testbed.controlplane import ControlPlane
 pytestmark = pytest.mark.integration
 
 WHOLE = 100
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 4
 SAMPLED = ("stopped process", "slow path")
 SEED = 9
 

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.integration
 SEED = 1
 NAMESPACES = 3
 RESYNC_SECONDS = 2
-FLAGS = ("--leader-election", "--resync-seconds", str(RESYNC_SECONDS), "--poll-seconds", "2")
+FLAGS = (
+    *("--leader-election", "--lease-duration-seconds", "60", "--lease-renew-deadline-seconds", "50"),
+    *("--resync-seconds", str(RESYNC_SECONDS), "--poll-seconds", "2"),
+)
+"""A busy machine must not cost it the Lease."""
 PAUSE_SECONDS = 0.6
 """Between two pieces of work: the operator has all but caught up when the next one comes."""
 

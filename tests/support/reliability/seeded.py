@@ -60,7 +60,12 @@ BUGS: Mapping[str, Bug] = {
         _NOTHING_LISTED_AGAIN,
     ),
     "nothing is listed again": (_NOTHING_LISTED_AGAIN,),
-    "who lost the Lease goes on writing": (
+    "who does not hold the Lease writes": (
+        Change(
+            "controller/process.py",
+            "await _first(self._leading.wait(), self._stopping.wait(), self._lost.wait())",
+            "self._leading.set()",
+        ),
         Change("cluster/kube.py", "if call.verb in _WRITES and not self._may_write():", "if False:"),
         Change("cluster/fence.py", "if not self._may_write():", "if False:"),
     ),

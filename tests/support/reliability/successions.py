@@ -27,8 +27,8 @@ FOLLOWED_WITHIN = DURATION + 2.0
 
 LONGEST_WAIT = 30.0
 STALLED_SECONDS = 1.0
-"""From so many seconds on for which a busy machine did not let a replica run it may lose its Lease. The time is added to
-what a succession may take: it is not the operator's."""
+"""From so many seconds on for which a busy machine did not let a replica run, or the API server kept everybody waiting, it
+may lose its Lease. The time is added to what a succession may take: it is not the operator's."""
 
 CONVERGED_WITHIN = 30.0
 ENDS_WITHIN = LONGEST_WAIT
@@ -177,8 +177,8 @@ class Runs:
             self._work()
         stalled = standby.stalled()
         FAULTS[fault](leader, self._random, self.churn)
-        followed = self._followed(fault, leader, standby)
-        stalled = standby.stalled() - stalled
+        followed, slow = self._followed(fault, leader, standby)
+        stalled = standby.stalled() - stalled + slow
         said = self._healed(fault, leader, followed=followed)
         if not leader.running:
             pair.start(leader)
@@ -197,14 +197,19 @@ class Runs:
         self.churn.step()
         time.sleep(CHURN_SECONDS)
 
-    def _followed(self, fault: str, leader: Replica, standby: Replica) -> bool:
-        """Go on working until the other leads. On a slow path the leader may stay."""
+    def _followed(self, fault: str, leader: Replica, standby: Replica) -> tuple[bool, float]:
+        """Go on working until the other leads; say how long the API server kept people waiting meanwhile.
+
+        On a slow path the leader may stay.
+        """
         limit = SLOW_SECONDS if fault == "slow path" else LONGEST_WAIT
-        for _ in polled(limit):
+        slow = last = 0.0
+        for passed in polled(limit):
+            slow, last = slow + max(0.0, passed - last - 2 * CHURN_SECONDS), passed
             self._work()
             if standby.leads():
-                return True
-        return False
+                return True, slow
+        return False, slow
 
     def _healed(self, fault: str, leader: Replica, *, followed: bool) -> Violations:
         """End the fault; return what is wrong about who still runs."""
