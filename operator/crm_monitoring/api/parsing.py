@@ -14,6 +14,8 @@ from crm_monitoring.errors import InvalidSpec, Problem
 _DEEPEST = 32
 """Levels of maps and lists below which nothing is looked at: no field is half as deep, and recursion has an end."""
 
+_LARGEST_INTEGER = 2**63
+
 _TOO_DEEP = object()
 """Stands for what is below them."""
 
@@ -25,7 +27,7 @@ def parse(body: Mapping[str, Any]) -> CRMMonitoring:
     """
     document = {"metadata": body.get("metadata", {}), "spec": body.get("spec", {})}
     try:
-        return CRMMonitoring.model_validate_json(_as_json(_without_nulls(document)), by_alias=True, by_name=False)
+        return CRMMonitoring.model_validate_json(_as_json(_as_stored(document)), by_alias=True, by_name=False)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
     raise InvalidSpec(problem_of(detail) for detail in details if not _is_consequence(detail, details))
@@ -71,10 +73,12 @@ def _is_written(value: Any) -> bool:
     return True
 
 
-def _without_nulls(value: Any, depth: int = 0) -> Any:
-    """Return the value without fields that are null: an unfinished line of YAML counts as absent, as in the API server."""
+def _as_stored(value: Any, depth: int = 0) -> Any:
+    """Return a value as the API server would: without null, which an unfinished line of YAML is, and 8000.0 as 8000."""
     if depth > _DEEPEST:
         return _TOO_DEEP
     if isinstance(value, Mapping):
-        return {name: _without_nulls(below, depth + 1) for name, below in value.items() if below is not None}
-    return [_without_nulls(item, depth + 1) for item in value] if isinstance(value, list | tuple) else value
+        return {name: _as_stored(below, depth + 1) for name, below in value.items() if below is not None}
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_INTEGER:
+        return int(value)
+    return [_as_stored(item, depth + 1) for item in value] if isinstance(value, list | tuple) else value
