@@ -3,15 +3,14 @@
 import base64
 import hashlib
 import json
-import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from crm_monitoring.manifest import CONFIG_MAP, PROMETHEUS_RULE, SECRET, Manifest
+from support.reliability.batches import templates
 from support.reliability.snapshot import is_ours, name_of
 
 ALERTMANAGER_FILE = "alertmanager.yaml"
@@ -81,19 +80,8 @@ def _contents(item: Manifest) -> Iterator[tuple[str, bytes]]:
     elif item["kind"] == SECRET.name and ALERTMANAGER_FILE in (item.get("data") or {}):
         content = base64.b64decode(item["data"][ALERTMANAGER_FILE])
         yield "alertmanager", content
-        for text in sorted(set(_templates(yaml.load(content, yaml.CSafeLoader)))):
+        for text in sorted(templates(content)):
             yield "template", text.encode()
-
-
-def _templates(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        for value in node.values():
-            yield from _templates(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _templates(value)
-    elif isinstance(node, str) and re.search(r"\{\{", node):
-        yield node
 
 
 def _not_json(content: bytes) -> str:
