@@ -34,15 +34,14 @@ class Speed:
 def slower(beside: Sequence[float], before: Sequence[float], after: Sequence[float], most: float = SLOWER) -> list[str]:
     """Return in which way edits took longer than in two series of the same size in which nothing disturbed them.
 
-    The medians of the two differ little, whatever else the machine does, so a median has the fixed floor alone. A 99th
-    percentile is one edit of a hundred: by how much it differs between two series without a cause of ours is by how
-    much it may differ from a third. A busy machine so widens its bound by itself, and a quiet one leaves it narrow.
+    By how much the two differ, without a cause of ours, is by how much a third may differ from them: a busy machine so
+    widens the bound by itself, and a quiet one leaves it at the floor. Medians of a dozen edits differed by 0.2 s at a
+    load of 15, so this is true of them as well. A 99th percentile needs a hundred edits.
     """
-    calm, now = Speed.of([*before, *after]), Speed.of(beside)
-    noise = max(FLOOR_SECONDS, abs(Speed.of(before).p99 - Speed.of(after).p99))
-    judged = [("p50", now.p50, calm.p50, FLOOR_SECONDS)]
+    calm, now, first, second = map(Speed.of, ([*before, *after], beside, before, after))
+    judged = [("p50", now.p50, calm.p50, max(FLOOR_SECONDS, abs(first.p50 - second.p50)))]
     if len(beside) >= 100:
-        judged.append(("p99", now.p99, calm.p99, noise))
+        judged.append(("p99", now.p99, calm.p99, max(FLOOR_SECONDS, abs(first.p99 - second.p99))))
     return [
         f"{name} of an edit is {found:.3f} s, and {known:.3f} s without the bad ones ({floor:.3f} s are noise)"
         for name, found, known, floor in judged

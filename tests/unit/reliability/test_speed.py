@@ -23,9 +23,14 @@ def test_what_comes_and_goes_without_the_bad_ones_is_noise() -> None:
     assert slower([0.1] * 98 + [0.6] * 2, QUIET, noisy) == []
 
 
-def test_noise_widens_no_median() -> None:
+def test_noise_of_the_slowest_widens_no_median() -> None:
     noisy = [0.1] * 98 + [5.0] * 2
     assert slower([0.3] * 100, QUIET, noisy)[0].startswith("p50 ")
+
+
+def test_medians_that_differ_without_a_cause_widen_the_median() -> None:
+    assert slower([0.5] * 12, [0.4] * 12, [0.2] * 12) == []
+    assert slower([0.5] * 12, [0.2] * 12, [0.2] * 12)[0].startswith("p50 ")
 
 
 def test_a_dozen_edits_have_no_percentile() -> None:
