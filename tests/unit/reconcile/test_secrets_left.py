@@ -63,7 +63,9 @@ async def test_a_secret_that_cannot_be_deleted_is_told_and_keeps_the_resource_fr
 
 
 @pytest.mark.parametrize("change", LEAVING.values(), ids=LEAVING.keys())
-async def test_a_resource_that_only_observes_leaves_no_secret_until_it_enforces_again(change: Mapping[str, Any]) -> None:
+async def test_a_resource_that_only_observes_leaves_no_secret_until_it_enforces_again(
+    change: Mapping[str, Any],
+) -> None:
     async with running(*NOTIFYING) as world:
         (before,) = (body for body in world.cluster.objects(SECRET) if body["metadata"]["name"] == MERGED)
         world.edit({"mode": "Observe", **change})
