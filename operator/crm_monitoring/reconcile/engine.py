@@ -29,6 +29,14 @@ from crm_monitoring.reconcile.workload import claimed_by
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
 from crm_monitoring.render.names import INSTANCE_LABEL
 
+REST_FACTOR = 4.0
+LONGEST_REST_SECONDS = 5.0
+"""A merged Secret rests after each merge for so many times as long as that took, and for so long at most.
+
+Merging is the one step whose cost grows with what several authors write, up to 0.2 s: one who rotates a Secret ten times a
+second would have the operator do nothing else.
+"""
+
 
 class Observer(Protocol):
     """What the engine tells of itself, for metrics and the log."""
@@ -120,6 +128,8 @@ class Engine:
                 await self._fail(key, error, started)
             else:
                 self._succeed(key, result, started)
+            if key.kind == SECRET:
+                self._queue.rest(key, min(LONGEST_REST_SECONDS, REST_FACTOR * (self._clock() - started)))
             if self._echoes.unsettled(key):
                 self._queue.add(key)
             self._queue.done(key)

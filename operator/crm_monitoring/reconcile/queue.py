@@ -29,6 +29,7 @@ class WorkQueue:
         self._active: set[ObjectKey] = set()
         self._again: set[ObjectKey] = set()
         self._timers: dict[ObjectKey, asyncio.TimerHandle] = {}
+        self._resting: dict[ObjectKey, asyncio.TimerHandle] = {}
         self._failures: dict[ObjectKey, int] = {}
         self._patient: set[ObjectKey] = set()
         self._ready = asyncio.Event()
@@ -43,7 +44,7 @@ class WorkQueue:
         if key in self._patient:
             return
         self._cancel_timer(key)
-        if key in self._active:
+        if key in self._active or key in self._resting:
             self._again.add(key)
         elif key not in self._since:
             self._since[key] = self._clock()
@@ -71,9 +72,12 @@ class WorkQueue:
         """Give a key back; if it was added meanwhile it is handed out again."""
         self._active.discard(key)
         self._given_back.set()
-        if key in self._again:
-            self._again.discard(key)
-            self.add(key)
+        if key not in self._resting:
+            self._hand_out_again(key)
+
+    def rest(self, key: ObjectKey, seconds: float) -> None:
+        """Hand a key out no sooner than in `seconds`, whoever asks for it. Call it before `done`."""
+        self._resting[key] = asyncio.get_running_loop().call_later(seconds, self._rested, key)
 
     def failed(self, key: ObjectKey, at_least_seconds: float = 0.0) -> float:
         """Plan a retry with exponential backoff, after `at_least_seconds` if the API server asked for that patience.
@@ -103,9 +107,10 @@ class WorkQueue:
     def close(self) -> None:
         """Hand out nothing more and cancel every planned look."""
         self._closed = True
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
+        for timers in (self._timers, self._resting):
+            for timer in timers.values():
+                timer.cancel()
+            timers.clear()
 
     async def drained(self) -> None:
         """Wait until no worker has a key. Call `close` first."""
@@ -125,12 +130,22 @@ class WorkQueue:
     @property
     def idle(self) -> bool:
         """Return whether no key waits for a worker or is with one."""
-        return not self._since and not self._active
+        return not (self._since or self._active or self._again)
 
     @property
     def oldest_seconds(self) -> float:
         """Return how long the key at the head has waited, 0 when none waits."""
         return self._clock() - min(self._since.values()) if self._since else 0.0
+
+    def _rested(self, key: ObjectKey) -> None:
+        self._resting.pop(key, None)
+        if key not in self._active:
+            self._hand_out_again(key)
+
+    def _hand_out_again(self, key: ObjectKey) -> None:
+        if key in self._again:
+            self._again.discard(key)
+            self.add(key)
 
     def _plan(self, key: ObjectKey, seconds: float) -> None:
         loop = asyncio.get_running_loop()

@@ -111,3 +111,41 @@ async def test_a_closed_queue_hands_out_nothing_and_can_be_drained(queue: WorkQu
     await asyncio.wait_for(drained, 5)
     assert not waiting.done()
     waiting.cancel()
+
+
+async def test_a_key_that_rests_is_handed_out_once_afterwards_however_often_it_was_asked_for(queue: WorkQueue) -> None:
+    queue.add(key("a"))
+    taken = await queue.get()
+    queue.rest(taken, 0.02)
+    queue.add(key("a"))
+    queue.done(taken)
+    queue.add(key("a"))
+    assert queue.depth == 0
+    assert not queue.idle
+    started = asyncio.get_running_loop().time()
+    assert await queue.get() == key("a")
+    assert asyncio.get_running_loop().time() - started >= 0.015
+    queue.done(taken)
+    assert queue.idle
+
+
+async def test_a_key_that_rested_and_was_not_asked_for_is_not_handed_out(queue: WorkQueue) -> None:
+    queue.add(key("a"))
+    taken = await queue.get()
+    queue.rest(taken, 0.0)
+    queue.done(taken)
+    await asyncio.sleep(0.01)
+    assert queue.idle
+    queue.add(key("a"))
+    assert queue.depth == 1
+
+
+async def test_a_rest_that_ends_while_a_worker_still_has_the_key_changes_nothing(queue: WorkQueue) -> None:
+    queue.add(key("a"))
+    taken = await queue.get()
+    queue.rest(taken, 0.0)
+    queue.add(key("a"))
+    await asyncio.sleep(0.01)
+    assert queue.depth == 0
+    queue.done(taken)
+    assert queue.depth == 1
