@@ -35,7 +35,8 @@ def plane(tool: Callable[[str], Path]) -> Iterator[ControlPlane]:
 
 @pytest.fixture
 def cluster(plane: ControlPlane, tmp_path: Path) -> ExistingCluster:
-    """Return the control plane as a cluster that somebody runs."""
+    """Return the control plane as a cluster that somebody runs, once nothing of the last test is left."""
+    eventually(lambda: plane.api.request("GET", f"/api/v1/namespaces/{NAMESPACE}").status == 404, within=60)
     return ExistingCluster(plane.kubeconfig(), tmp_path, **IMAGES)
 
 

@@ -86,6 +86,9 @@ def test_a_full_life_needs_every_permission_and_no_other(start: Start, plane: Co
     tenant.secret("crm-alerting", url="https://hooks.example.com/one")
 
     _live(tenant)
+    if told(tenant.name):
+        eventually(lambda: [event for event in operator.requests() if event.resource == "namespaces"])
+    _leave(tenant)
     operator.settle()
     operator.end()
 
@@ -122,6 +125,10 @@ def _live(tenant: Tenant) -> None:
     tenant.ready("worker")
     tenant.delete(PROMETHEUS_RULE, "crm-crm-stock")
     eventually(lambda: tenant.look(PROMETHEUS_RULE, "crm-crm-stock"))
+
+
+def _leave(tenant: Tenant) -> None:
+    """Delete the resources, and wait until their finalizers let them go."""
     for name in ("crm", "worker"):
         tenant.delete(CRM_MONITORING, name)
         eventually(lambda name=name: not tenant.look(CRM_MONITORING, name))  # type: ignore[misc]

@@ -29,7 +29,7 @@ from crm_monitoring.reconcile.workload import claimed_by
 from crm_monitoring.reconcile.workload_pass import WorkloadPass
 from crm_monitoring.render.names import INSTANCE_LABEL
 
-REST_FACTOR = 4.0
+REST_FACTOR = 1.0
 LONGEST_REST_SECONDS = 5.0
 """A merged Secret rests after each merge for so many times as long as that took, and for so long at most.
 

@@ -59,8 +59,6 @@ MORE_TASKS = 3
 
 MORE_ITEMS: Mapping[str, int] = {
     "Announcer._said": 400,  # what was told in the last ten minutes, by resource and text
-    "quote()": 1024,  # caches of results, by what resources wish; the last ones stay
-    "_mould()": 64,
     "Alerts.extra_labels": 200,  # parts of what is kept there
     "Spec.object_labels": 200,
     "Replacement._listed": 200,  # a list that is under way

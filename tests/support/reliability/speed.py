@@ -14,6 +14,9 @@ share two cores here. Measured: 2.2 times beside one resource that is edited twe
 FLOOR_SECONDS = 0.05
 """Less than this is no difference: a turn of the scheduler on a busy core, or one page of the API server's log."""
 
+FEWEST = 100
+"""Edits by which a median, too, is judged: a dozen beside the tests of another process say nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Speed:
@@ -36,12 +39,15 @@ def slower(beside: Sequence[float], before: Sequence[float], after: Sequence[flo
 
     By how much the two differ, without a cause of ours, is by how much a third may differ from them: a busy machine so
     widens the bound by itself, and a quiet one leaves it at the floor. Medians of a dozen edits differed by 0.2 s at a
-    load of 15, so this is true of them as well. A 99th percentile needs a hundred edits.
+    load of 15, so this is true of them as well, and fewer than a hundred edits are not judged.
     """
+    if len(beside) < FEWEST:
+        return []
     calm, now, first, second = map(Speed.of, ([*before, *after], beside, before, after))
-    judged = [("p50", now.p50, calm.p50, max(FLOOR_SECONDS, abs(first.p50 - second.p50)))]
-    if len(beside) >= 100:
-        judged.append(("p99", now.p99, calm.p99, max(FLOOR_SECONDS, abs(first.p99 - second.p99))))
+    judged = (
+        ("p50", now.p50, calm.p50, max(FLOOR_SECONDS, abs(first.p50 - second.p50))),
+        ("p99", now.p99, calm.p99, max(FLOOR_SECONDS, abs(first.p99 - second.p99))),
+    )
     return [
         f"{name} of an edit is {found:.3f} s, and {known:.3f} s without the bad ones ({floor:.3f} s are noise)"
         for name, found, known, floor in judged

@@ -28,12 +28,13 @@ _LEAVES = (str, bytes, int, float, type(None))
 
 
 def held(objects: Iterable[Any]) -> dict[str, int]:
-    """Return how many items our objects hold in their collections, by class and attribute, and our caches of results."""
+    """Return how many items our objects hold in their collections, by class and attribute, and caches of results without a bound."""
     found: Counter[str] = Counter()
     for each in objects:
         if not str(getattr(type(each), "__module__", "")).startswith(_PACKAGE):
             if isinstance(each, functools._lru_cache_wrapper) and str(each.__module__).startswith(_PACKAGE):
-                found[f"{each.__name__}()"] += each.cache_info().currsize
+                bounded = each.cache_parameters()["maxsize"] is not None
+                found[f"{each.__name__}()"] += 0 if bounded else each.cache_info().currsize
             continue
         for name, value in list(getattr(each, "__dict__", {}).items()):
             if isinstance(value, _COLLECTIONS):

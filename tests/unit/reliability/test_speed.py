@@ -29,12 +29,12 @@ def test_noise_of_the_slowest_widens_no_median() -> None:
 
 
 def test_medians_that_differ_without_a_cause_widen_the_median() -> None:
-    assert slower([0.5] * 12, [0.4] * 12, [0.2] * 12) == []
-    assert slower([0.5] * 12, [0.2] * 12, [0.2] * 12)[0].startswith("p50 ")
+    assert slower([0.5] * 100, [0.4] * 100, [0.2] * 100) == []
+    assert slower([0.5] * 100, [0.2] * 100, [0.2] * 100)[0].startswith("p50 ")
 
 
-def test_a_dozen_edits_have_no_percentile() -> None:
-    assert slower([0.1] * 11 + [9.0], [0.1] * 12, [0.1] * 12) == []
+def test_a_dozen_edits_are_not_judged() -> None:
+    assert slower([9.0] * 12, [0.1] * 12, [0.1] * 12) == []
 
 
 def test_a_speed_names_both_in_milliseconds() -> None:

@@ -3,6 +3,8 @@
 import asyncio
 from functools import lru_cache
 
+import pytest
+
 from crm_monitoring.cluster.store import Store
 from crm_monitoring.manifest import CONFIG_MAP
 from support.reliability.window import everything, held, tasks
@@ -11,11 +13,6 @@ from support.reliability.window import everything, held, tasks
 class Theirs:
     def __init__(self) -> None:
         self.kept = [1, 2, 3]
-
-
-@lru_cache
-def doubled(number: int) -> int:
-    return 2 * number
 
 
 def test_collections_are_counted_by_class_and_attribute() -> None:
@@ -28,10 +25,15 @@ def test_collections_are_counted_by_class_and_attribute() -> None:
     assert not any(name.startswith("Theirs") for name in found)
 
 
-def test_results_that_are_kept_are_counted() -> None:
+@pytest.mark.parametrize(("bound", "counted"), [(None, 2), (10, 0)])
+def test_results_that_are_kept_without_a_bound_are_counted(bound: int | None, counted: int) -> None:
+    @lru_cache(maxsize=bound)
+    def doubled(number: int) -> int:
+        return number * 2
+
     doubled.__module__ = "crm_monitoring.somewhere"
     doubled(1), doubled(2)
-    assert held([doubled]) == {"doubled()": 2}
+    assert held([doubled]) == {"doubled()": counted}
 
 
 async def test_tasks_are_counted_by_what_they_run() -> None:
