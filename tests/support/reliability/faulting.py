@@ -75,6 +75,11 @@ class Sort:
         return self.verb in {"list", "watch"} or self.resource == "leases" or self.resource.startswith("/")
 
     @property
+    def is_by_chance(self) -> bool:
+        """Return whether it is made only when something comes in between, so that it may be missing the next time."""
+        return self.verb == "get" and not self.is_provoked
+
+    @property
     def ends_kopf(self) -> bool:
         """Return whether only a restart of kopf causes it."""
         return self.resource.startswith("/") or self.limit == _LISTER
@@ -262,10 +267,11 @@ def _judged(course: _Course, reference: Reference, began: int, log: str, exits: 
         "O9": oracles.process(ends),
         "O10": oracles.permissions(everything, granted),
     }
-    if not plays:
+    asked = "" if plays else ", not asked this time"
+    if not plays and not course.plan.sort.is_by_chance:
         violations["O2"].append("the request was never made")
     converged = course.done and not course.problems.get("O1")
-    return Result(str(course.plan), converged, course.seconds, exits, log, violations)
+    return Result(f"{course.plan}{asked}", converged, course.seconds, exits, log, violations)
 
 
 def bounded(wanted: Counter[str], found: Counter[str], faults: int) -> list[str]:

@@ -4,8 +4,11 @@ import json
 import os
 import signal
 import statistics
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -240,6 +243,19 @@ class Window:
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
+
+
+def leanest(measures: Sequence[Measure]) -> Measure:
+    """Return what was there in every one of several looks in a row: what only passes through is missing in one."""
+    held = [Counter(each.held) for each in measures]
+    tasks = [Counter(each.tasks) for each in measures]
+    return replace(
+        min(measures, key=lambda each: each.rss_mib),
+        files=min(each.files for each in measures),
+        depth=min(each.depth for each in measures),
+        tasks=reduce(and_, tasks),
+        held=reduce(and_, held),
+    )
 
 
 def slope(measures: Iterable[Measure]) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from support.reliability.soak import FEW, Measure, growth
+from support.reliability.soak import FEW, Measure, growth, leanest
 
 AT_FIRST = Measure(0.0, 90.0, 28, 4, 250, 0.0, {"Reflector.run": 12}, {"Store._entries": 70}, 100_000)
 TIMES = range(0, 1801, 60)
@@ -45,3 +45,12 @@ def test_memory_that_grows_all_the_time_is_found_and_memory_that_fills_up_at_fir
     (said,) = growth(leaking)
     assert "3.0 MiB" in said
     assert growth(filling) == []
+
+
+def test_what_only_passes_through_is_not_measured() -> None:
+    looks = [
+        replace(AT_FIRST, files=40, held={"Store._entries": 70, "Replacement._listed": 243}),
+        replace(AT_FIRST, depth=3.0, tasks={"Reflector.run": 12, "poll": 9}),
+        replace(AT_FIRST, held={"Store._entries": 71}),
+    ]
+    assert leanest(looks) == AT_FIRST
