@@ -253,8 +253,8 @@ def leanest(measures: Sequence[Measure]) -> Measure:
         min(measures, key=lambda each: each.rss_mib),
         files=min(each.files for each in measures),
         depth=min(each.depth for each in measures),
-        tasks=reduce(and_, tasks),
-        held=reduce(and_, held),
+        tasks=dict(reduce(and_, tasks)),
+        held=dict(reduce(and_, held)),
     )
 
 
